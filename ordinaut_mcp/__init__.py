@@ -1,0 +1,3 @@
+"""Ordinaut: time, state and discipline for AI agents."""
+
+__version__ = "0.1.0"
