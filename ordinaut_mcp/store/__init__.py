@@ -1,0 +1,1 @@
+"""PostgreSQL: SQL constants beside their functions. The only package that speaks SQL."""

@@ -1,0 +1,186 @@
+"""Slots in PostgreSQL: due tasks are locked, their slots become runs or skips, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, LiteralString
+
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots
+from ordinaut_mcp.domain.run import TaskId
+from ordinaut_mcp.domain.task import Task
+from ordinaut_mcp.ports import Account
+from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
+
+# SKIP LOCKED lets schedulers work side by side, and leaves alone a task that is being edited:
+# the edit sets its own next_run_at, and the task is due again right after.
+DUE: Final[LiteralString] = """
+    SELECT t.id, t.owner, t.generation, t.next_run_at, t.runs_started, r.definition,
+           ordinaut.now() AS now,
+           (SELECT count(*) FROM ordinaut.due_work d WHERE d.task_id = t.id) AS live_runs
+    FROM ordinaut.task t
+    JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
+    WHERE t.status = 'active' AND t.next_run_at <= ordinaut.now()
+    ORDER BY t.next_run_at
+    LIMIT %(limit)s
+    FOR UPDATE OF t SKIP LOCKED
+"""
+NEXT: Final[LiteralString] = """
+    SELECT min(next_run_at) - ordinaut.now() AS wait
+    FROM ordinaut.task
+    WHERE status = 'active' AND next_run_at IS NOT NULL
+"""
+# The slot decides: a run is made only where the slot was new.
+MAKE_RUNS: Final[LiteralString] = """
+    WITH wanted AS (
+        SELECT * FROM unnest(
+            %(task_id)s::bigint[], %(generation)s::int[], %(owner)s::text[], %(slot)s::text[],
+            %(kind)s::text[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[],
+            %(priority)s::smallint[], %(serial)s::boolean[], %(params)s::jsonb[]
+        ) AS w (task_id, generation, owner, slot, kind, scheduled_for, due_at, priority, serial,
+                params)
+    ), fresh AS (
+        INSERT INTO ordinaut.slot (task_id, key, run_id)
+        SELECT task_id, slot, nextval('ordinaut.run_id') FROM wanted
+        ON CONFLICT DO NOTHING
+        RETURNING task_id, key, run_id
+    ), made AS (
+        INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state,
+                                  scheduled_for, due_at, params)
+        SELECT f.run_id, ordinaut.now(), w.task_id, w.generation, w.owner, w.kind, 'queued',
+               w.scheduled_for, w.due_at, w.params
+        FROM fresh f JOIN wanted w ON w.task_id = f.task_id AND w.slot = f.key
+    )
+    INSERT INTO ordinaut.due_work (run_id, run_created_at, task_id, owner, run_at, priority, state,
+                                   serial)
+    SELECT f.run_id, ordinaut.now(), w.task_id, w.owner, w.due_at, w.priority, 'queued', w.serial
+    FROM fresh f JOIN wanted w ON w.task_id = f.task_id AND w.slot = f.key
+    RETURNING run_id
+"""
+WRITE_SKIPS: Final[LiteralString] = """
+    INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state, reason,
+                              scheduled_for, due_at, skipped_until, skipped_count,
+                              skipped_is_exact, finished_at)
+    SELECT nextval('ordinaut.run_id'), ordinaut.now(), s.task_id, s.generation, s.owner,
+           'schedule', 'skipped', s.reason, s.first, s.first, s.last, s.count, s.is_exact,
+           ordinaut.now()
+    FROM unnest(
+        %(task_id)s::bigint[], %(generation)s::int[], %(owner)s::text[], %(reason)s::text[],
+        %(first)s::timestamptz[], %(last)s::timestamptz[], %(count)s::bigint[],
+        %(is_exact)s::boolean[]
+    ) AS s (task_id, generation, owner, reason, first, last, count, is_exact)
+"""
+ADVANCE: Final[LiteralString] = """
+    UPDATE ordinaut.task t
+    SET next_run_at = a.next_run_at, status = a.status, note = coalesce(a.note, t.note),
+        tz_version = a.tz_version, runs_started = t.runs_started + a.runs
+    FROM unnest(
+        %(task_id)s::bigint[], %(next_run_at)s::timestamptz[], %(status)s::text[],
+        %(note)s::text[], %(tz_version)s::text[], %(runs)s::int[]
+    ) AS a (task_id, next_run_at, status, note, tz_version, runs)
+    WHERE t.id = a.task_id
+"""
+
+
+class PostgresSlots:
+    """The `SlotStore` port over PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def materialise(self, account: Account, *, limit: int) -> int:
+        """Account for the slots of up to `limit` due tasks; how many tasks were due."""
+        async with transaction(self._pool) as connection:
+            due = await rows(connection, DUE, {"limit": limit})
+            accounted = [(found, account(_due(found), found["now"])) for found in due]
+            await _write(connection, accounted)
+        return len(due)
+
+    async def next_due_in(self) -> timedelta | None:
+        """Until the next slot of any task by the database's clock; None: none to come."""
+        async with connected(self._pool) as connection:
+            found = await row(connection, NEXT)
+        return found["wait"] if found else None
+
+
+async def write_skips(connection: Connection, task: Task, skips: Sequence[SkippedSlots]) -> None:
+    """Record what did not run, inside the caller's transaction."""
+    origin = {"id": task.id, "generation": task.generation, "owner": task.owner}
+    await _insert_skips(connection, [(origin, skip) for skip in skips])
+
+
+async def make_runs(
+    connection: Connection, wanted: Sequence[tuple[Mapping[str, Any], NewRun]]
+) -> list[DictRow]:
+    """Make the runs whose slots are new, inside the caller's transaction."""
+    if not wanted:
+        return []
+    return await rows(
+        connection,
+        MAKE_RUNS,
+        {
+            "task_id": [task["id"] for task, _ in wanted],
+            "generation": [task["generation"] for task, _ in wanted],
+            "owner": [task["owner"] for task, _ in wanted],
+            "slot": [run.slot_key for _, run in wanted],
+            "kind": [run.kind for _, run in wanted],
+            "scheduled_for": [run.scheduled_for for _, run in wanted],
+            "due_at": [run.due_at for _, run in wanted],
+            "priority": [run.priority for _, run in wanted],
+            "serial": [run.serial for _, run in wanted],
+            "params": [Jsonb(dict(run.params)) for _, run in wanted],
+        },
+    )
+
+
+async def _write(connection: Connection, accounted: Sequence[tuple[DictRow, Accounted]]) -> None:
+    if not accounted:
+        return
+    await make_runs(connection, [(task, run) for task, result in accounted for run in result.runs])
+    await _insert_skips(
+        connection, [(task, skip) for task, result in accounted for skip in result.skips]
+    )
+    await connection.execute(
+        ADVANCE,
+        {
+            "task_id": [task["id"] for task, _ in accounted],
+            "next_run_at": [result.next_run_at for _, result in accounted],
+            "status": [result.status for _, result in accounted],
+            "note": [result.note for _, result in accounted],
+            "tz_version": [result.tz_version for _, result in accounted],
+            "runs": [len(result.runs) for _, result in accounted],
+        },
+    )
+
+
+async def _insert_skips(
+    connection: Connection, skips: Sequence[tuple[Mapping[str, Any], SkippedSlots]]
+) -> None:
+    if not skips:
+        return
+    await connection.execute(
+        WRITE_SKIPS,
+        {
+            "task_id": [task["id"] for task, _ in skips],
+            "generation": [task["generation"] for task, _ in skips],
+            "owner": [task["owner"] for task, _ in skips],
+            "reason": [skip.reason for _, skip in skips],
+            "first": [skip.first for _, skip in skips],
+            "last": [skip.last for _, skip in skips],
+            "count": [skip.count for _, skip in skips],
+            "is_exact": [skip.is_exact for _, skip in skips],
+        },
+    )
+
+
+def _due(found: DictRow) -> DueTask:
+    return DueTask(
+        id=TaskId(found["id"]),
+        definition=found["definition"],
+        next_run_at=found["next_run_at"],
+        runs_started=found["runs_started"],
+        live_runs=found["live_runs"],
+    )
