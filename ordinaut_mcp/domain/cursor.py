@@ -1,0 +1,39 @@
+"""Cursors: where the next page of a list begins. Opaque to callers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from ordinaut_mcp.errors import InvalidInput
+
+_CURSOR = re.compile(r"before:([1-9][0-9]{0,17})")
+
+
+def cursor_before(number: int) -> str:
+    """The cursor of the page that ends before the row with this number."""
+    return base64.urlsafe_b64encode(f"before:{number}".encode()).decode().rstrip("=")
+
+
+def parse_cursor(cursor: str | None) -> int | None:
+    """The number that the next page ends before; None without a cursor.
+
+    Raises:
+        InvalidInput: `invalid_cursor`; the text did not come from an answer of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = ""
+    found = _CURSOR.fullmatch(text)
+    if not found:
+        raise InvalidInput(
+            "The cursor is not one of ours.",
+            code="invalid_cursor",
+            field="cursor",
+            hint="Use next_cursor of the last answer as it is, or leave it out for the first page.",
+        )
+    return int(found[1])

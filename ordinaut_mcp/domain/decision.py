@@ -1,0 +1,86 @@
+"""What was decided about a task or its slots: values that the store writes in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ordinaut_mcp.domain.run import RunKind, TaskId
+from ordinaut_mcp.domain.task import TaskStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedSlots:
+    """A stretch of neighbouring slots that did not run, all for one reason."""
+
+    reason: str
+    first: datetime
+    last: datetime
+    count: int
+    is_exact: bool = True
+    """False: there were at least so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to be made; `slot_key` makes it one for its task, whoever tries again."""
+
+    slot_key: str
+    kind: RunKind
+    scheduled_for: datetime
+    due_at: datetime
+    priority: int
+    serial: bool = False
+    """Not before every earlier unfinished run of its task."""
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskWrite:
+    """What a task shall be from now on; `request` and `definition` make a new revision."""
+
+    title: str
+    tags: Sequence[str]
+    status: TaskStatus
+    note: str | None
+    request: Mapping[str, Any]
+    definition: Mapping[str, Any]
+    next_run_at: datetime | None
+    tz_version: str
+    runs_started: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusWrite:
+    """A change of a task's status that is no edit: the revision stays."""
+
+    status: TaskStatus
+    note: str | None
+    next_run_at: datetime | None
+    skips: Sequence[SkippedSlots] = ()
+    cancel_queued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueTask:
+    """A task whose next slot has come, as the scheduler sees it."""
+
+    id: TaskId
+    definition: Mapping[str, Any]
+    next_run_at: datetime
+    runs_started: int
+    live_runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounted:
+    """What becomes of a due task's slots: a run, a skip with its reason, or still to come."""
+
+    runs: Sequence[NewRun] = ()
+    skips: Sequence[SkippedSlots] = ()
+    next_run_at: datetime | None = None
+    status: TaskStatus = TaskStatus.ACTIVE
+    note: str | None = None
+    tz_version: str = ""

@@ -1,0 +1,87 @@
+"""What becomes of a due task's slots: a run, a skip with its reason, or still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots
+from ordinaut_mcp.domain.occurrence import Accounting, account, jitter
+from ordinaut_mcp.domain.run import RunKind, TaskId
+from ordinaut_mcp.domain.schedule import Occurrence
+from ordinaut_mcp.domain.task import Overlap, Policies, TaskDefinition, TaskStatus
+from ordinaut_mcp.domain.zone import TZDATA_VERSION
+
+
+def account_for(task: DueTask, now: datetime) -> Accounted:
+    """Decide about every slot from `task.next_run_at` to `now`."""
+    definition = TaskDefinition.from_dict(task.definition)
+    rules = definition.policies
+    due = account(
+        definition.schedule, due_from=task.next_run_at, now=now, policy=rules.misfire_policy
+    )
+    wanted, spent = _within_max_runs(due.runs, task, rules)
+    started, overlapped = _without_overlap(wanted, task.live_runs, rules)
+    ended = spent or due.next_at is None
+    return Accounted(
+        runs=[_run(task.id, slot, due, rules=rules) for slot in started],
+        skips=[*_skips(due), *(_one("overlap", slot) for slot in overlapped)],
+        next_run_at=None if ended else due.next_at,
+        status=TaskStatus.COMPLETED if ended else TaskStatus.ACTIVE,
+        tz_version=TZDATA_VERSION,
+    )
+
+
+def slot_key(at: datetime) -> str:
+    """The key of a schedule's slot: its nominal instant, which nothing moves."""
+    return f"at:{at.isoformat()}"
+
+
+def _within_max_runs(
+    runs: Sequence[Occurrence], task: DueTask, rules: Policies
+) -> tuple[Sequence[Occurrence], bool]:
+    if rules.max_runs is None:
+        return runs, False
+    left = max(0, rules.max_runs - task.runs_started)
+    return runs[:left], len(runs) >= left
+
+
+def _without_overlap(
+    runs: Sequence[Occurrence], live: int, rules: Policies
+) -> tuple[Sequence[Occurrence], Sequence[Occurrence]]:
+    # Caught-up runs wait for one another; only an unfinished earlier run makes them overlap.
+    if rules.overlap is Overlap.SKIP and live:
+        return (), runs
+    return runs, ()
+
+
+def _run(task_id: TaskId, slot: Occurrence, due: Accounting, *, rules: Policies) -> NewRun:
+    later = [other.at for other in due.runs if other.at > slot.at]
+    following = later[0] if later else due.next_at
+    room = following - slot.at if following else None
+    delay = jitter(task_id, slot.at, rules.jitter, room) if rules.jitter else timedelta(0)
+    return NewRun(
+        slot_key=slot_key(slot.at),
+        kind=RunKind.SCHEDULE,
+        scheduled_for=slot.at,
+        due_at=slot.at + delay,
+        priority=rules.priority,
+        serial=rules.overlap is not Overlap.ALLOW,
+    )
+
+
+def _skips(due: Accounting) -> list[SkippedSlots]:
+    return [
+        SkippedSlots(
+            reason=stretch.reason,
+            first=stretch.first,
+            last=stretch.last,
+            count=stretch.count,
+            is_exact=stretch.count_is_exact,
+        )
+        for stretch in due.skipped
+    ]
+
+
+def _one(reason: str, slot: Occurrence) -> SkippedSlots:
+    return SkippedSlots(reason=reason, first=slot.at, last=slot.at, count=1)
