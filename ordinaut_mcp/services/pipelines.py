@@ -1,0 +1,73 @@
+"""Pipelines are checked against the catalog when they are stored, by one function for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ordinaut_mcp.domain.builtin import GROUPS, NOT_YET
+from ordinaut_mcp.domain.pipeline import Pipeline, parse_pipeline
+from ordinaut_mcp.domain.pipeline_check import check_pipeline
+from ordinaut_mcp.domain.tool import ServerState
+from ordinaut_mcp.errors import InvalidInput, NotAvailable
+from ordinaut_mcp.services.catalog import Catalog, CatalogService
+
+BUILT: frozenset[str] = frozenset()
+"""Features of the language beyond plain steps that the executor carries out."""
+
+
+class PipelineService:
+    """Checks what a task would do, before it is stored."""
+
+    def __init__(self, catalog: CatalogService) -> None:
+        self._catalog = catalog
+
+    async def check(self, request: Mapping[str, Any]) -> Sequence[str]:
+        """Warnings about the pipeline.
+
+        Raises:
+            InvalidInput: it does not make sense; the field names the step.
+            NotAvailable: it uses a part of the language that this version does not have yet.
+        """
+        pipeline = parse_pipeline(request["pipeline"], field="pipeline")
+        _refuse_not_built(pipeline)
+        servers = {step.uses.partition(".")[0] for step in pipeline.steps if step.uses}
+        catalog = await self._catalog.for_servers(servers - GROUPS)
+        _refuse_failed(pipeline, catalog)
+        return check_pipeline(
+            pipeline,
+            catalog=catalog.tools,
+            params=request.get("params", {}),
+            servers=list(catalog.servers),
+        )
+
+
+def _refuse_not_built(pipeline: Pipeline) -> None:
+    for index, step in enumerate(pipeline.steps):
+        if step.uses in NOT_YET:
+            raise NotAvailable(
+                f"'{step.uses}' ({NOT_YET[step.uses]}) is not available in this version.",
+                field=f"pipeline[{index}].uses",
+                hint="list_pipeline_tools says what steps may use.",
+            )
+    if missing := sorted(pipeline.features() - BUILT):
+        raise NotAvailable(
+            f"Not available in this version: {', '.join(missing)}.",
+            field="pipeline",
+            hint="Steps run in order here; split the work into plain steps.",
+        )
+
+
+def _refuse_failed(pipeline: Pipeline, catalog: Catalog) -> None:
+    for index, step in enumerate(pipeline.steps):
+        server = (step.uses or "").partition(".")[0]
+        status = catalog.servers.get(server)
+        known = any(tool.server == server for tool in catalog.tools.values())
+        if status and status.state is not ServerState.READY and not known:
+            raise InvalidInput(
+                f"Tool server '{server}' does not answer: {status.error or status.state.value}.",
+                code="tool_unavailable",
+                field=f"pipeline[{index}].uses",
+                hint="Mend its entry in the tools file;"
+                f" `ordinaut-mcp tools test {server}` tries it.",
+            )

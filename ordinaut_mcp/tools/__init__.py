@@ -1,0 +1,1 @@
+"""MCP tools: one file for each noun; they decide nothing."""

@@ -1,0 +1,110 @@
+"""MCP tools about runs: start one now, list them, look into one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from ordinaut_mcp.domain.cursor import cursor_before, parse_cursor
+from ordinaut_mcp.domain.instant import parse_instant
+from ordinaut_mcp.domain.run import RunState
+from ordinaut_mcp.ports import RunFilter
+from ordinaut_mcp.tools import sentences
+from ordinaut_mcp.tools.answers import RunAnswer, RunsAnswer, run_view
+from ordinaut_mcp.tools.boundary import answer
+from ordinaut_mcp.tools.cutting import cut
+from ordinaut_mcp.tools.parameters import Cursor, Key, Limit, Params, RunRef, TaskRef
+from ordinaut_mcp.tools.registry import READS, STARTS, Ctx, Registry, asked, desk
+
+When = Annotated[
+    str | None, Field(max_length=40, description="An instant: 2026-12-24T18:00 or with an offset.")
+]
+
+
+async def run_now(
+    task: TaskRef,
+    ctx: Ctx,
+    params: Params = None,
+    key: Key = None,
+    wait_seconds: Annotated[
+        float, Field(ge=0, le=45, description="Wait so long for the end; 0 answers at once.")
+    ] = 0,
+) -> Annotated[CallToolResult, RunAnswer]:
+    """Start one run of a task now, outside its schedule; no occurrence is used up.
+
+    `params` are merged over the task's for this run. The same `key` never starts a second run.
+    The answer holds the run as it is after `wait_seconds`; follow it with get_run.
+
+    Errors: `not_found`: call list_tasks. `conflict`: the task is canceled, or the key was used
+    with other params.
+    """
+    caller, services = await asked(ctx)
+    wait = timedelta(seconds=wait_seconds)
+    found = await services.runs.run_now(caller, task, params=params, key=key, wait=wait)
+    view = cut(run_view(found, whole=True))
+    return answer(sentences.whole_run(view), RunAnswer(run=view))
+
+
+async def list_runs(
+    ctx: Ctx,
+    task: Annotated[
+        str | None, Field(max_length=200, description="Only of this task (id or key).")
+    ] = None,
+    state: Annotated[
+        Literal[
+            "queued", "running", "retrying", "waiting", "succeeded", "failed", "canceled", "skipped"
+        ]
+        | None,
+        Field(description="Only these; default all."),
+    ] = None,
+    since: When = None,
+    until: When = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Annotated[CallToolResult, RunsAnswer]:
+    """List runs and skipped occurrences, the newest first, each in short, with the reason or error.
+
+    `since` and `until` (exclusive) are about the nominal instant. get_run shows one with its steps.
+    """
+    timezone = desk(ctx).default_timezone
+    wanted = RunFilter(
+        state=RunState(state) if state else None,
+        since=parse_instant(since, field="since", timezone=timezone) if since else None,
+        until=parse_instant(until, field="until", timezone=timezone) if until else None,
+        limit=limit,
+        before=parse_cursor(cursor),
+    )
+    caller, services = await asked(ctx)
+    runs = await services.runs.list(caller, wanted, task=task)
+    more = cursor_before(runs[limit - 1].id) if len(runs) > limit else None
+    views = [run_view(run) for run in runs[:limit]]
+    return answer(sentences.runs(views, more), RunsAnswer(runs=views, next_cursor=more))
+
+
+async def get_run(
+    run: RunRef,
+    ctx: Ctx,
+    detail: Annotated[
+        Literal["summary", "full"],
+        Field(description="summary cuts large inputs and outputs; full gives them whole."),
+    ] = "summary",
+) -> Annotated[CallToolResult, RunAnswer]:
+    """Show one run: every step with its input, output, attempts, times and error.
+
+    `lateness_ms` is started minus due. `verdicts` keep apart whether it was executed, verified
+    and delivered; null means not known. Errors: `not_found`: call list_runs.
+    """
+    caller, services = await asked(ctx)
+    view = run_view(await services.runs.get(caller, run), whole=True)
+    shown = view if detail == "full" else cut(view)
+    return answer(sentences.whole_run(shown), RunAnswer(run=shown))
+
+
+def register(server: Registry) -> None:
+    """Publish the tools about runs."""
+    server.offer(run_now, title="Run a task now", annotations=STARTS)
+    server.offer(list_runs, title="List runs", annotations=READS)
+    server.offer(get_run, title="Show a run", annotations=READS)
