@@ -1,0 +1,1 @@
+"""The loops: supervisor, scheduler, worker, reaper."""

@@ -1,0 +1,68 @@
+"""The scheduler: turns due slots into runs, and sleeps until the next one is due."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from ordinaut_mcp.domain.decision import Accounted, DueTask
+from ordinaut_mcp.domain.materialise import account_for
+from ordinaut_mcp.domain.task import TaskStatus
+from ordinaut_mcp.domain.zone import TZDATA_VERSION
+from ordinaut_mcp.errors import Unavailable
+from ordinaut_mcp.ports import SlotStore
+from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
+from ordinaut_mcp.runtime.doorbell import Doorbell
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+SWEEP = timedelta(seconds=10)
+"""However quiet it is, the truth is looked at so often."""
+AFTER_TROUBLE = timedelta(seconds=1)
+
+
+class Scheduler:
+    """Accounts for every slot that is due. Any number of them may run on one database."""
+
+    def __init__(self, slots: SlotStore, clockwork: Clockwork, *, on_runs: Ring) -> None:
+        self._slots = slots
+        self._clockwork = clockwork
+        self._on_runs = on_runs
+        self.doorbell = Doorbell()
+        """Ring it when a task was made or changed."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            rest = await self._tick()
+            if rest > timedelta(0):
+                self._clockwork.once_in(rest, self.doorbell.ring, name="next slot")
+                await self.doorbell.wait(SWEEP)
+
+    async def _tick(self) -> timedelta:
+        """Take what is due; how long nothing will be due, zero: there may be more."""
+        try:
+            due = await self._slots.materialise(_guarded, limit=BATCH)
+            if due:
+                self._on_runs()
+                return timedelta(0)
+            rest = await self._slots.next_due_in()
+        except Unavailable:
+            log.warning("no slots were looked at: the database did not answer")
+            return AFTER_TROUBLE
+        return SWEEP if rest is None else max(rest, timedelta(milliseconds=1))
+
+
+def _guarded(task: DueTask, now: datetime) -> Accounted:
+    """One task that cannot be computed is paused, visibly; its neighbours go on."""
+    try:
+        return account_for(task, now)
+    except Exception as error:
+        log.exception("task %s cannot be computed and is paused", task.id)
+        return Accounted(
+            next_run_at=task.next_run_at,
+            status=TaskStatus.PAUSED,
+            note=f"Paused by Ordinaut: its schedule cannot be computed ({error}). Update it.",
+            tz_version=TZDATA_VERSION,
+        )

@@ -1,0 +1,1 @@
+"""The built-in tools that pipelines may use, one file for each group."""

@@ -1,0 +1,31 @@
+"""`value.set` and `value.check`: steps that only compute."""
+
+from __future__ import annotations
+
+from ordinaut_mcp.domain.condition import Condition, ConditionError
+from ordinaut_mcp.domain.tool import Fault, FaultKind, Returned, ToolOutcome
+from ordinaut_mcp.runtime.steps.call import StepCall
+
+
+async def set_value(call: StepCall) -> ToolOutcome:
+    """The result is `value` itself."""
+    return Returned(call.arguments.get("value"))
+
+
+async def check_value(call: StepCall) -> ToolOutcome:
+    """True when the condition holds; else the step fails with the message."""
+    try:
+        holds = _holds(call)
+    except ConditionError as error:
+        return Fault(kind=FaultKind.CONDITION, message=str(error))
+    if holds:
+        return Returned(True)
+    message = call.arguments.get("message") or "The condition does not hold."
+    return Fault(kind=FaultKind.CHECK_FAILED, message=str(message))
+
+
+def _holds(call: StepCall) -> bool:
+    condition = call.arguments["condition"]
+    if isinstance(condition, str):
+        return Condition.parse(condition, field="condition").holds(call.context.values)
+    return bool(condition)

@@ -1,0 +1,76 @@
+"""One way to all tools that steps may use: the built-in ones, and those of tool servers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import anyio
+
+from ordinaut_mcp.domain.builtin import BUILTINS
+from ordinaut_mcp.domain.json_schema import compile_schema
+from ordinaut_mcp.domain.tool import Fault, FaultKind, ToolHints, ToolOutcome, ToolSpec
+from ordinaut_mcp.ports import ToolCaller
+from ordinaut_mcp.runtime.steps.call import Builtin, StepCall
+
+log = logging.getLogger(__name__)
+
+Specs = Callable[[], Mapping[str, ToolSpec]]
+
+
+class PipelineTools:
+    """Carries out one call, whoever offers the tool; a fault is a value, never raised."""
+
+    def __init__(self, builtins: Mapping[str, Builtin], servers: ToolCaller, specs: Specs) -> None:
+        self._builtins = builtins
+        self._servers = servers
+        self._specs = specs
+
+    def hints(self, uses: str) -> ToolHints:
+        """What the tool says of itself; pessimistic where it says nothing."""
+        spec = BUILTINS.get(uses) or self._specs().get(uses)
+        return spec.hints if spec else ToolHints()
+
+    async def call(
+        self,
+        uses: str,
+        call: StepCall,
+        *,
+        timeout: timedelta,  # noqa: ASYNC109 — the tool server is told, too
+    ) -> ToolOutcome:
+        """The tool's answer within `timeout`."""
+        own = self._builtins.get(uses)
+        if own is None:
+            return await self._servers.call(
+                uses, call.arguments, idempotency_key=call.idempotency_key, timeout=timeout
+            )
+        if problem := _misfit(uses, call):
+            return problem
+        with anyio.move_on_after(timeout.total_seconds()):
+            return await _guarded(own, uses, call)
+        return Fault(
+            kind=FaultKind.TIMEOUT,
+            message=f"{uses} did not answer within {timeout.total_seconds():g} s.",
+            sent=True,
+        )
+
+
+async def _guarded(own: Builtin, uses: str, call: StepCall) -> ToolOutcome:
+    try:
+        return await own(call)
+    except Exception as error:
+        log.exception("built-in %s crashed", uses)
+        return Fault(kind=FaultKind.TOOL_ERROR, message=f"{uses} crashed: {type(error).__name__}.")
+
+
+def _misfit(uses: str, call: StepCall) -> Fault | None:
+    validator = compile_schema(dict(BUILTINS[uses].input_schema), field="with")
+    problems = validator.problems(dict(call.arguments))
+    if not problems:
+        return None
+    return Fault(
+        kind=FaultKind.BAD_ARGUMENTS,
+        message=f"The arguments do not fit {uses}: " + "; ".join(str(one) for one in problems),
+        hint="Correct `with` of this step: update_task.",
+    )

@@ -1,0 +1,160 @@
+"""The worker: claims due runs and executes each inside its lease."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import anyio
+from anyio import CancelScope
+
+from ordinaut_mcp.domain.run import ClaimedRun, Lease, Outcome, ProcessId, Released, RunId, run_name
+from ordinaut_mcp.errors import Unavailable
+from ordinaut_mcp.ports import RunQueue
+from ordinaut_mcp.runtime.clockwork import Clockwork
+from ordinaut_mcp.runtime.doorbell import Doorbell
+from ordinaut_mcp.runtime.persistence import LeaseLost, persisted
+
+log = logging.getLogger(__name__)
+
+Execute = Callable[[ClaimedRun], Awaitable[Outcome]]
+"""Carries out one attempt. Every fault of the task comes back as `Failed`, never raised."""
+
+SETTLE_WITHIN = timedelta(seconds=5)
+SWEEP = timedelta(seconds=5)
+AFTER_TROUBLE = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class _Held:
+    lease: Lease
+    deadline: float
+    scope: CancelScope = field(default_factory=CancelScope)
+
+
+class Worker:
+    """Claims due runs and executes each inside its lease.
+
+    It stops in one of two ways. `stop()` ends the claiming and lets attempts finish.
+    Cancelling `run()` interrupts them, and each gives its run back uncounted, so that another
+    worker can claim it at once. A worker that dies does neither: its leases expire, and the
+    reaper gives the runs back.
+    """
+
+    def __init__(
+        self,
+        process: ProcessId,
+        queue: RunQueue,
+        execute: Execute,
+        clockwork: Clockwork,
+        *,
+        slots: int = 16,
+        lease_for: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._process = process
+        self._queue = queue
+        self._execute = execute
+        self._clockwork = clockwork
+        self._slots = slots
+        self._lease_for = lease_for
+        self._held: dict[RunId, _Held] = {}
+        self._stopping = False
+        self.doorbell = Doorbell()
+        """Ring it when work may have arrived; polling covers every ring that is missed."""
+
+    def stop(self) -> None:
+        """Claim nothing more; `run()` returns when the last attempt has been settled."""
+        self._stopping = True
+        self.doorbell.ring()
+
+    async def run(self) -> None:
+        """Work until stopped or cancelled."""
+        async with anyio.create_task_group() as whole:
+            whole.start_soon(self._keep_leases)
+            async with anyio.create_task_group() as attempts:
+                while not self._stopping:
+                    rest = await self._claim_into(attempts.start_soon)
+                    if rest > timedelta(0) and not self._stopping:
+                        self._clockwork.once_in(rest, self.doorbell.ring, name=f"run {id(self)}")
+                        await self.doorbell.wait(SWEEP)
+            whole.cancel_scope.cancel()
+
+    async def _claim_into(self, start_soon: Callable[..., object]) -> timedelta:
+        """Start what is due; how long nothing will be, zero: there may be more."""
+        free = self._slots - len(self._held)
+        if free <= 0:
+            return SWEEP
+        # Counted from before the question, so that our view of a lease never outlives it.
+        deadline = anyio.current_time() + self._lease_for.total_seconds()
+        try:
+            claimed = await self._claim(free)
+            for run in claimed:
+                held = _Held(run.lease, deadline)
+                self._held[run.lease.run_id] = held
+                start_soon(self._attempt, run, held)
+            if len(claimed) == free:
+                return timedelta(0)
+            rest = await self._queue.next_due_in()
+        except Unavailable:
+            log.warning("claimed nothing: the database did not answer")
+            return AFTER_TROUBLE
+        # Due and yet not claimed: it waits for an earlier run of its task, whose end rings.
+        return SWEEP if rest is None or rest <= timedelta(0) else rest
+
+    async def _claim(self, free: int) -> Sequence[ClaimedRun]:
+        # A cancel between the commit and the answer would strand the runs until their lease ends.
+        claimed: list[ClaimedRun] = []
+        with CancelScope(shield=True):
+            claimed += await self._queue.claim(self._process, limit=free, lease_for=self._lease_for)
+        return claimed
+
+    async def _attempt(self, claimed: ClaimedRun, held: _Held) -> None:
+        outcome: Outcome | None = Released()
+        try:
+            with held.scope:
+                held.scope.deadline = held.deadline
+                outcome = await self._execute(claimed)
+            if held.scope.cancelled_caught:
+                outcome = None
+        except LeaseLost:
+            outcome = None
+        finally:
+            with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True):
+                await self._settle(held.lease, outcome)
+            del self._held[held.lease.run_id]
+            self.doorbell.ring()
+
+    async def _keep_leases(self) -> None:
+        """Renew at each third of the lease; an attempt's deadline is its lease's end."""
+        while True:
+            await anyio.sleep(self._lease_for.total_seconds() / 3)
+            if self._held:
+                with suppress(Unavailable):  # two more tries fit inside the lease
+                    await self._renew([held.lease for held in self._held.values()])
+
+    async def _renew(self, leases: Sequence[Lease]) -> None:
+        deadline = anyio.current_time() + self._lease_for.total_seconds()
+        lost = await self._queue.renew(self._process, leases, lease_for=self._lease_for)
+        for lease in leases:
+            held = self._held.get(lease.run_id)
+            if held is None or held.lease != lease:
+                continue
+            if lease.run_id in lost:
+                held.scope.cancel()
+            else:
+                held.deadline = held.scope.deadline = deadline
+
+    async def _settle(self, lease: Lease, outcome: Outcome | None) -> None:
+        name = run_name(lease.run_id)
+        if outcome is None:
+            log.warning(
+                "%s, epoch %d: the lease was lost; its result is dropped", name, lease.epoch
+            )
+            return
+        if not await persisted(lambda: self._queue.settle(lease, outcome)):
+            log.warning("%s, epoch %d: settled by nobody, the lease was lost", name, lease.epoch)
+            return
+        log.info("run settled", extra={"run": name, "outcome": type(outcome).__name__.lower()})
