@@ -1,0 +1,1 @@
+"""The PostgreSQL and Valkey that come along, and the one local runtime of a home."""
