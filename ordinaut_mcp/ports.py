@@ -15,6 +15,9 @@ from ordinaut_mcp.domain.decision import (
     Accounted,
     DueTask,
     NewRun,
+    Recomputed,
+    SnoozeWrite,
+    StaleTask,
     StatusWrite,
     TaskWrite,
 )
@@ -29,6 +32,7 @@ from ordinaut_mcp.domain.run import (
     StepRecord,
     TaskId,
 )
+from ordinaut_mcp.domain.snoozing import Snooze
 from ordinaut_mcp.domain.task import Task, TaskStatus
 from ordinaut_mcp.domain.tool import ServerStatus, ToolOutcome, ToolSpec
 
@@ -94,6 +98,7 @@ Decide = Callable[[Task | None, datetime], TaskWrite | None]
 """Pure: the task as it is (None: new) and now → what it shall be (None: nothing changes)."""
 DecideStatus = Callable[[Task, datetime], StatusWrite | None]
 Account = Callable[[DueTask, datetime], Accounted]
+Recompute = Callable[[StaleTask], Recomputed]
 
 
 class TaskStore(Protocol):
@@ -135,6 +140,28 @@ class TaskStore(Protocol):
         """The owner's tasks, newest first."""
         ...
 
+    async def coming(self, owner: str, *, until: datetime, limit: int) -> Sequence[Task]:
+        """The owner's tasks with a slot up to `until`, the soonest first; paused ones, too."""
+        ...
+
+    async def conflicts(self, task: Task, minutes: Sequence[datetime]) -> Sequence[tuple[int, str]]:
+        """Other active tasks of the owner that do the same in one of these minutes: id, title."""
+        ...
+
+
+class SnoozeStore(Protocol):
+    """Occurrences that move, while their series stays."""
+
+    async def snooze(
+        self, owner: str, reference: str, *, decide: Snooze
+    ) -> tuple[Task, SnoozeWrite]:
+        """Move or leave out the next occurrence of one task.
+
+        Raises:
+            NotFound: the owner has no such task.
+        """
+        ...
+
 
 class RunStore(Protocol):
     """The runs of all owners; each method sees one owner's only."""
@@ -155,6 +182,14 @@ class RunStore(Protocol):
         """The owner's runs without their steps, newest first."""
         ...
 
+    async def unfinished(self, owner: str, *, limit: int) -> Sequence[Run]:
+        """The owner's unfinished runs, those that are due first at the top."""
+        ...
+
+    async def order_all(self, task: Task, wanted: Sequence[NewRun]) -> int:
+        """Queue runs whose slots are new; how many were made."""
+        ...
+
 
 class SlotStore(Protocol):
     """What is due, for schedulers; any number of them side by side."""
@@ -168,6 +203,10 @@ class SlotStore(Protocol):
 
     async def next_due_in(self) -> timedelta | None:
         """Until the next slot of any task by the database's clock; None: none to come."""
+        ...
+
+    async def rezone(self, recompute: Recompute, *, tz_version: str, limit: int) -> int:
+        """Compute anew what another release of tzdata computed; how many tasks it were."""
         ...
 
 

@@ -28,6 +28,9 @@ CREATE TABLE ordinaut.task (
     next_run_at  timestamptz,
     tz_version   text NOT NULL,
     runs_started integer NOT NULL DEFAULT 0,
+    last_slot_at timestamptz,
+    last_slot_local timestamp,
+    pipeline_digest text NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT ordinaut.now(),
     updated_at   timestamptz NOT NULL DEFAULT ordinaut.now(),
     UNIQUE (owner, key)
@@ -39,9 +42,20 @@ COMMENT ON COLUMN ordinaut.task.generation IS '+1 with each edit; names the revi
 COMMENT ON COLUMN ordinaut.task.next_run_at IS 'The first slot that is not accounted for yet; NULL: none to come.';
 COMMENT ON COLUMN ordinaut.task.tz_version IS 'The tzdata release that next_run_at was computed with.';
 COMMENT ON COLUMN ordinaut.task.runs_started IS 'Schedule runs that were started; max_runs counts them.';
+COMMENT ON COLUMN ordinaut.task.last_slot_at IS 'The newest slot that is accounted for.';
+COMMENT ON COLUMN ordinaut.task.last_slot_local IS 'Its local time as it was then: after a change of tzdata nothing fires again by local time.';
+COMMENT ON COLUMN ordinaut.task.pipeline_digest IS 'sha256 of the pipeline and its params: two tasks that do the same.';
 CREATE INDEX task_due ON ordinaut.task (next_run_at)
     WHERE status = 'active' AND next_run_at IS NOT NULL;
 COMMENT ON INDEX ordinaut.task_due IS 'The scheduler''s question: what is due, and when next.';
+CREATE INDEX task_same_work ON ordinaut.task (owner, pipeline_digest, next_run_at)
+    WHERE status = 'active';
+COMMENT ON INDEX ordinaut.task_same_work IS 'Conflicts: another task of the owner that does the same in the same minute.';
+CREATE INDEX task_coming ON ordinaut.task (owner, next_run_at)
+    WHERE status IN ('active', 'paused');
+COMMENT ON INDEX ordinaut.task_coming IS 'The agenda: an owner''s next slots.';
+CREATE INDEX task_stale_zone ON ordinaut.task (tz_version) WHERE status IN ('active', 'paused');
+COMMENT ON INDEX ordinaut.task_stale_zone IS 'What was computed with another tzdata release.';
 CREATE INDEX task_recent ON ordinaut.task (owner, id DESC);
 COMMENT ON INDEX ordinaut.task_recent IS 'list_tasks, newest first.';
 
@@ -160,6 +174,9 @@ CREATE INDEX due_work_running ON ordinaut.due_work (process_id) WHERE state = 'r
 COMMENT ON INDEX ordinaut.due_work_running IS 'The reaper''s question, and a worker''s own leases.';
 CREATE INDEX due_work_of_task ON ordinaut.due_work (task_id, run_id);
 COMMENT ON INDEX ordinaut.due_work_of_task IS 'Overlap: the unfinished runs of a task.';
+
+CREATE INDEX due_work_of_owner ON ordinaut.due_work (owner, run_at, run_id);
+COMMENT ON INDEX ordinaut.due_work_of_owner IS 'The agenda: an owner''s unfinished runs.';
 
 CREATE TABLE ordinaut.process (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ordinaut_mcp.domain.clean import clean_json
 from ordinaut_mcp.errors import InvalidInput, did_you_mean
@@ -51,13 +51,24 @@ def checked_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> di
     properties: Mapping[str, Any] = schema.get("properties", {})
     _refuse_unknown(given, list(properties))
     opened = {name: _opened(properties[name], value) for name, value in given.items()}
-    clean = clean_json(opened, field="")
+    clean = {name: _cleaned(name, value) for name, value in opened.items()}
     present = {name: value for name, value in clean.items() if value is not None}
     for name in schema.get("required", ()):
         if name not in present:
             raise _missing(name, properties[name], is_null=name in given)
     _refuse_misfits(schema, present)
     return clean
+
+
+def _cleaned(name: str, value: Any) -> Any:
+    # A pipeline's values are cleaned part by part by its own reader, which names the step.
+    if name == "pipeline" and isinstance(value, list):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    if name == "payload" and isinstance(value, dict):
+        payload = cast("dict[str, Any]", value)
+        others = {key: part for key, part in payload.items() if key != "pipeline"}
+        return {**payload, **clean_json(others, field=name)}
+    return clean_json(value, field=name)
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ordinaut_mcp.domain.run import RunKind, TaskId
+from ordinaut_mcp.domain.run import RunId, RunKind, TaskId
 from ordinaut_mcp.domain.task import TaskStatus
 
 
@@ -49,7 +49,10 @@ class TaskWrite:
     definition: Mapping[str, Any]
     next_run_at: datetime | None
     tz_version: str
+    pipeline_digest: str
     runs_started: int = 0
+    skips: Sequence[SkippedSlots] = ()
+    """Slots of the schedule as it was that nobody took and that do not run any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +87,50 @@ class Accounted:
     status: TaskStatus = TaskStatus.ACTIVE
     note: str | None = None
     tz_version: str = ""
+    last_slot_at: datetime | None = None
+    """The newest slot that was accounted for, and its local time (naive)."""
+    last_slot_local: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleTask:
+    """A task whose next slot was computed with another release of tzdata."""
+
+    id: TaskId
+    definition: Mapping[str, Any]
+    next_run_at: datetime
+    last_slot_at: datetime | None
+    last_slot_local: datetime | None
+    revised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recomputed:
+    """Its next slot now; a task that cannot be computed is paused, with the note why."""
+
+    next_run_at: datetime | None
+    status: TaskStatus | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedRun:
+    """An occurrence that was snoozed already and has not become due."""
+
+    run_id: RunId
+    scheduled_for: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeWrite:
+    """What one snooze does: a run that starts later, a moved run moved again, or slots skipped."""
+
+    run: NewRun | None = None
+    moved: MovedRun | None = None
+    to: datetime | None = None
+    skips: Sequence[SkippedSlots] = ()
+    next_run_at: datetime | None = None
+    status: TaskStatus = TaskStatus.ACTIVE
+    last_slot_at: datetime | None = None
+    last_slot_local: datetime | None = None

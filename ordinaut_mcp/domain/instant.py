@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from ordinaut_mcp.domain.zone import shifted_instant, zone
 from ordinaut_mcp.errors import InvalidInput
@@ -41,8 +41,11 @@ def parse_instant(text: str, *, field: str, timezone: str) -> datetime:
 
 
 def local_text(instant: datetime, timezone: str) -> str:
-    """The instant as ISO 8601 with the offset that holds in the zone, in whole seconds or finer."""
-    return instant.astimezone(zone(timezone)).isoformat()
+    """The instant as ISO 8601 with the offset that holds in the zone, in whole seconds or finer.
+
+    In a zone that tzdata does not know any more, in UTC: a list must not fail for one row.
+    """
+    return instant.astimezone(_zone_or_utc(timezone)).isoformat()
 
 
 def utc_text(instant: datetime) -> str:
@@ -52,5 +55,12 @@ def utc_text(instant: datetime) -> str:
 
 def spoken(instant: datetime, timezone: str) -> str:
     """The instant for a sentence: `Thu 24 Dec 2026 18:00`, with seconds where they matter."""
-    local = instant.astimezone(zone(timezone))
+    local = instant.astimezone(_zone_or_utc(timezone))
     return local.strftime("%a %d %b %Y %H:%M:%S" if local.second else "%a %d %b %Y %H:%M")
+
+
+def _zone_or_utc(timezone: str) -> tzinfo:
+    try:
+        return zone(timezone)
+    except InvalidInput:
+        return UTC

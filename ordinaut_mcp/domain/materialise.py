@@ -9,8 +9,9 @@ from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlot
 from ordinaut_mcp.domain.occurrence import Accounting, account, jitter
 from ordinaut_mcp.domain.run import RunKind, TaskId
 from ordinaut_mcp.domain.schedule import Occurrence
+from ordinaut_mcp.domain.stuck import computable
 from ordinaut_mcp.domain.task import Overlap, Policies, TaskDefinition, TaskStatus
-from ordinaut_mcp.domain.zone import TZDATA_VERSION
+from ordinaut_mcp.domain.zone import TZDATA_VERSION, to_local, zone
 
 
 def account_for(task: DueTask, now: datetime) -> Accounted:
@@ -18,18 +19,33 @@ def account_for(task: DueTask, now: datetime) -> Accounted:
     definition = TaskDefinition.from_dict(task.definition)
     rules = definition.policies
     due = account(
-        definition.schedule, due_from=task.next_run_at, now=now, policy=rules.misfire_policy
+        computable(definition.schedule),
+        due_from=task.next_run_at,
+        now=now,
+        policy=rules.misfire_policy,
     )
-    wanted, spent = _within_max_runs(due.runs, task, rules)
+    wanted, beyond, spent = _within_max_runs(due.runs, task, rules)
     started, overlapped = _without_overlap(wanted, task.live_runs, rules)
     ended = spent or due.next_at is None
+    newest = _newest(due)
     return Accounted(
         runs=[_run(task.id, slot, due, rules=rules) for slot in started],
-        skips=[*_skips(due), *(_one("overlap", slot) for slot in overlapped)],
+        skips=[
+            *_skips(due),
+            *(_one("overlap", slot) for slot in overlapped),
+            *(_one("max_runs", slot) for slot in beyond),
+        ],
         next_run_at=None if ended else due.next_at,
         status=TaskStatus.COMPLETED if ended else TaskStatus.ACTIVE,
         tz_version=TZDATA_VERSION,
+        last_slot_at=newest,
+        last_slot_local=newest and to_local(newest, zone(definition.schedule.timezone)),
     )
+
+
+def _newest(due: Accounting) -> datetime | None:
+    instants = [slot.at for slot in due.runs] + [stretch.last for stretch in due.skipped]
+    return max(instants, default=None)
 
 
 def slot_key(at: datetime) -> str:
@@ -39,11 +55,11 @@ def slot_key(at: datetime) -> str:
 
 def _within_max_runs(
     runs: Sequence[Occurrence], task: DueTask, rules: Policies
-) -> tuple[Sequence[Occurrence], bool]:
+) -> tuple[Sequence[Occurrence], Sequence[Occurrence], bool]:
     if rules.max_runs is None:
-        return runs, False
+        return runs, (), False
     left = max(0, rules.max_runs - task.runs_started)
-    return runs[:left], len(runs) >= left
+    return runs[:left], runs[left:], len(runs) >= left
 
 
 def _without_overlap(

@@ -1,15 +1,19 @@
-"""What pausing and resuming do to a task and to the slots in between."""
+"""What pausing, resuming and canceling do to a task and to the slots that nobody took."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ordinaut_mcp.domain.decision import SkippedSlots, StatusWrite
 from ordinaut_mcp.domain.occurrence import MisfirePolicy, account
+from ordinaut_mcp.domain.stuck import StuckSchedule
 from ordinaut_mcp.domain.task import Task, TaskStatus
 from ordinaut_mcp.errors import Conflict
 
 NOBODY_RUNS = MisfirePolicy(misfire="skip", max_lateness=None)
+NO_TIME = timedelta(microseconds=-1)
+"""No slot is on time then, not even one that is due at this very instant."""
 
 
 def pause(task: Task, note: str | None) -> StatusWrite | None:
@@ -35,16 +39,39 @@ def resume(task: Task, now: datetime) -> StatusWrite | None:
         return None
     if task.next_run_at is None or task.next_run_at > now:
         return StatusWrite(status=TaskStatus.ACTIVE, note=None, next_run_at=task.next_run_at)
+    skips, following = passed_over(task, now, reason="paused")
+    status = TaskStatus.COMPLETED if following is None else TaskStatus.ACTIVE
+    return StatusWrite(status=status, note=None, next_run_at=following, skips=skips)
+
+
+def cancel(task: Task, now: datetime) -> StatusWrite | None:
+    """End a task for good; what was due and not taken yet is skipped, what is queued canceled."""
+    if task.status is TaskStatus.CANCELED:
+        return None
+    reason = "paused" if task.status is TaskStatus.PAUSED else "canceled"
+    skips, _ = passed_over(task, now, reason=reason)
+    return StatusWrite(
+        status=TaskStatus.CANCELED,
+        note=task.note,
+        next_run_at=None,
+        skips=skips,
+        cancel_queued=True,
+    )
+
+
+def passed_over(
+    task: Task, now: datetime, *, reason: str
+) -> tuple[Sequence[SkippedSlots], datetime | None]:
+    """The slots until now that nobody accounted for, none of which runs; and the next slot."""
+    due_from = task.next_run_at
+    if due_from is None or due_from > now or isinstance(task.definition.schedule, StuckSchedule):
+        return (), due_from
     missed = account(
-        task.definition.schedule,
-        due_from=task.next_run_at,
-        now=now,
-        policy=NOBODY_RUNS,
-        on_time=timedelta(0),
+        task.definition.schedule, due_from=due_from, now=now, policy=NOBODY_RUNS, on_time=NO_TIME
     )
     skips = [
         SkippedSlots(
-            reason="paused" if stretch.reason == "late" else stretch.reason,
+            reason=reason if stretch.reason == "late" else stretch.reason,
             first=stretch.first,
             last=stretch.last,
             count=stretch.count,
@@ -52,8 +79,7 @@ def resume(task: Task, now: datetime) -> StatusWrite | None:
         )
         for stretch in missed.skipped
     ]
-    status = TaskStatus.COMPLETED if missed.next_at is None else TaskStatus.ACTIVE
-    return StatusWrite(status=status, note=None, next_run_at=missed.next_at, skips=skips)
+    return skips, missed.next_at
 
 
 def _refuse_ended(task: Task, verb: str) -> None:

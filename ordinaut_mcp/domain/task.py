@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from ordinaut_mcp.domain.occurrence import Misfire, MisfirePolicy
 from ordinaut_mcp.domain.retry import RetryPolicy
 from ordinaut_mcp.domain.run import TaskId
-from ordinaut_mcp.domain.schedule import Schedule
+from ordinaut_mcp.domain.stuck import AnySchedule, read_schedule
 from ordinaut_mcp.errors import NotFound
 
 _TASK = re.compile(r"task_([1-9][0-9]{0,17})")
@@ -112,11 +114,17 @@ class TaskDefinition:
     """What was asked, compiled: the schedule with its anchors, the pipeline, the rules."""
 
     title: str
-    schedule: Schedule
+    schedule: AnySchedule
     pipeline: Sequence[Mapping[str, Any]]
     description: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     policies: Policies = Policies()
+
+    @property
+    def pipeline_digest(self) -> str:
+        """sha256 of what is done, whenever it is done."""
+        work = json.dumps([list(self.pipeline), dict(self.params)], sort_keys=True)
+        return sha256(work.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; `from_dict` reads it back."""
@@ -135,7 +143,7 @@ class TaskDefinition:
         return cls(
             title=stored["title"],
             description=stored["description"],
-            schedule=Schedule.from_dict(stored["schedule"]),
+            schedule=read_schedule(stored["schedule"]),
             pipeline=stored["pipeline"],
             params=stored["params"],
             policies=Policies.from_dict(stored["policies"]),
@@ -158,6 +166,7 @@ class Task:
     runs_started: int
     request: Mapping[str, Any]
     definition: TaskDefinition
+    pipeline_digest: str
     created_at: datetime
     updated_at: datetime
 

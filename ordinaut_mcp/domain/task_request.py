@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ordinaut_mcp.domain.retry import Backoff, RetryPolicy
-from ordinaut_mcp.domain.schedule import Kind, Schedule, ScheduleRequest
+from ordinaut_mcp.domain.schedule import Kind, ScheduleRequest
+from ordinaut_mcp.domain.stuck import AnySchedule
 from ordinaut_mcp.domain.task import Overlap, Policies, task_number
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 
@@ -123,7 +124,7 @@ def schedule_request(request: Mapping[str, Any]) -> ScheduleRequest:
     )
 
 
-def policies(request: Mapping[str, Any], schedule: Schedule) -> Policies:
+def policies(request: Mapping[str, Any], schedule: AnySchedule) -> Policies:
     """The rules of a task, with interface.md's defaults where nothing was asked."""
     once = schedule.kind in {Kind.ONCE, Kind.IN}
     return Policies(

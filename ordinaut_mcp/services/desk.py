@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ordinaut_mcp.services.agenda import AgendaService
+from ordinaut_mcp.services.backfills import BackfillService
 from ordinaut_mcp.services.caller import Caller
 from ordinaut_mcp.services.catalog import CatalogService
 from ordinaut_mcp.services.runs import RunService
@@ -20,6 +22,8 @@ class Services:
     runs: RunService
     catalog: CatalogService
     status: StatusService
+    agenda: AgendaService
+    backfills: BackfillService
 
 
 class Desk(Protocol):

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ordinaut_mcp.domain.builtin import GROUPS, NOT_YET
+from ordinaut_mcp.domain.condition import Condition
 from ordinaut_mcp.domain.pipeline import Pipeline, parse_pipeline
 from ordinaut_mcp.domain.pipeline_check import check_pipeline
 from ordinaut_mcp.domain.tool import ServerState
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 from ordinaut_mcp.services.catalog import Catalog, CatalogService
 
-BUILT: frozenset[str] = frozenset()
+BUILT = frozenset({"on_unknown"})
 """Features of the language beyond plain steps that the executor carries out."""
 
 
@@ -31,6 +32,7 @@ class PipelineService:
         """
         pipeline = parse_pipeline(request["pipeline"], field="pipeline")
         _refuse_not_built(pipeline)
+        _check_conditions(pipeline)
         servers = {step.uses.partition(".")[0] for step in pipeline.steps if step.uses}
         catalog = await self._catalog.for_servers(servers - GROUPS)
         _refuse_failed(pipeline, catalog)
@@ -56,6 +58,14 @@ def _refuse_not_built(pipeline: Pipeline) -> None:
             field="pipeline",
             hint="Steps run in order here; split the work into plain steps.",
         )
+
+
+def _check_conditions(pipeline: Pipeline) -> None:
+    """`value.check` evaluates its condition itself, so it is read here as `if` is."""
+    for step in pipeline.every_step():
+        condition = step.arguments.get("condition")
+        if step.uses == "value.check" and isinstance(condition, str):
+            Condition.parse(condition, field=f"{step.field}.with.condition")
 
 
 def _refuse_failed(pipeline: Pipeline, catalog: Catalog) -> None:

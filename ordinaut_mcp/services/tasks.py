@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ordinaut_mcp.domain import pausing
-from ordinaut_mcp.domain.decision import StatusWrite, TaskWrite
+from ordinaut_mcp.domain.decision import SnoozeWrite, TaskWrite
 from ordinaut_mcp.domain.run import Run, TaskId
-from ordinaut_mcp.domain.schedule import Occurrence, Schedule, ScheduleLimits, compile_schedule
-from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus
-from ordinaut_mcp.domain.task_request import (
-    kept,
-    merged,
-    plain_request,
-    policies,
-    same_schedule,
-    schedule_request,
-)
-from ordinaut_mcp.domain.zone import TZDATA_VERSION
-from ordinaut_mcp.errors import Conflict
-from ordinaut_mcp.ports import RunFilter, RunStore, TaskFilter, TaskStore
+from ordinaut_mcp.domain.schedule import Occurrence, ScheduleLimits
+from ordinaut_mcp.domain.snoozing import SnoozeRequest, snoozer
+from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus, task_name
+from ordinaut_mcp.domain.task_request import merged, plain_request
+from ordinaut_mcp.errors import NotFound
+from ordinaut_mcp.ports import RunFilter, RunStore, SnoozeStore, TaskFilter, TaskStore
 from ordinaut_mcp.services.caller import Caller
+from ordinaut_mcp.services.edit import Edit
 from ordinaut_mcp.services.pipelines import PipelineService
-from ordinaut_mcp.services.rings import SLOTS, Bell
+from ordinaut_mcp.services.rings import SLOTS, WORK, Bell
 
 NEXT_SHOWN = 3
+TICK = timedelta(microseconds=1)
 LAST_RUNS = 5
 
 
@@ -63,6 +58,7 @@ class TaskService:
         self,
         tasks: TaskStore,
         runs: RunStore,
+        snoozes: SnoozeStore,
         pipelines: PipelineService,
         bell: Bell,
         *,
@@ -71,6 +67,7 @@ class TaskService:
     ) -> None:
         self._tasks = tasks
         self._runs = runs
+        self._snoozes = snoozes
         self._pipelines = pipelines
         self._bell = bell
         self._limits = limits
@@ -81,7 +78,7 @@ class TaskService:
         request = plain_request(given, default_timezone=self._default_timezone)
         key = request.get("key")
         warnings = await self._pipelines.check(request)
-        edit = _Edit(request, self._limits)
+        edit = Edit(request, self._limits)
         if given.get("dry_run"):
             before = await self._existing(caller, key)
             return await self._trial(caller, before, edit, warnings)
@@ -95,7 +92,7 @@ class TaskService:
             merged(task.request, given), default_timezone=self._default_timezone
         )
         warnings = await self._pipelines.check(request)
-        edit = _Edit(request, self._limits, over=task, expected=given.get("expected_generation"))
+        edit = Edit(request, self._limits, over=task, expected=given.get("expected_generation"))
         if given.get("dry_run"):
             return await self._trial(caller, task, edit, warnings)
         saved = await self._tasks.edit(caller.agent, reference, decide=edit)
@@ -125,42 +122,60 @@ class TaskService:
 
     async def cancel(self, caller: Caller, reference: str) -> Task:
         """For good: nothing more starts, what is queued is canceled, what runs finishes."""
+        return await self._tasks.set_status(caller.agent, reference, decide=pausing.cancel)
 
-        def decide(task: Task, _: datetime) -> StatusWrite | None:
-            if task.status is TaskStatus.CANCELED:
-                return None
-            return StatusWrite(
-                status=TaskStatus.CANCELED, note=task.note, next_run_at=None, cancel_queued=True
-            )
-
-        return await self._tasks.set_status(caller.agent, reference, decide=decide)
+    async def snooze(
+        self, caller: Caller, reference: str, request: SnoozeRequest
+    ) -> tuple[Task, SnoozeWrite]:
+        """Move the next occurrence, or leave out the next ones; the series stays."""
+        found = await self._snoozes.snooze(caller.agent, reference, decide=snoozer(request))
+        await self._bell.ring(WORK)
+        await self._bell.ring(SLOTS)
+        return found
 
     async def now(self) -> datetime:
         """The clock that decides."""
         return await self._tasks.now()
 
     async def _existing(self, caller: Caller, key: str | None) -> Task | None:
-        from ordinaut_mcp.errors import NotFound
-
         try:
             return await self._tasks.get(caller.agent, key) if key else None
         except NotFound:
             return None
 
     async def _trial(
-        self, caller: Caller, before: Task | None, edit: _Edit, warnings: Sequence[str]
+        self, caller: Caller, before: Task | None, edit: Edit, warnings: Sequence[str]
     ) -> Saved:
         now = await self._tasks.now()
         write = edit(before, now)
         task = before if write is None and before else _as_task(caller, before, write, now)
         task = replace(task, key=task.key or edit.request.get("key"))
-        notes = [*warnings, *task.definition.schedule.warnings(now)]
+        notes = [
+            *warnings,
+            *task.definition.schedule.warnings(now),
+            *await self._conflicts(task),
+        ]
         return Saved(task=task, before=before, warnings=notes, stored=False)
 
-    async def _saved(self, task: Task, edit: _Edit, warnings: Sequence[str]) -> Saved:
+    async def _saved(self, task: Task, edit: Edit, warnings: Sequence[str]) -> Saved:
         await self._bell.ring(SLOTS)
-        notes = [*warnings, *task.definition.schedule.warnings(task.updated_at)]
+        notes = [
+            *warnings,
+            *task.definition.schedule.warnings(task.updated_at),
+            *await self._conflicts(task),
+        ]
         return Saved(task=task, before=edit.before, warnings=notes)
+
+    async def _conflicts(self, task: Task) -> Sequence[str]:
+        coming = upcoming(task, task.updated_at)
+        minutes = [slot.at.replace(second=0, microsecond=0) for slot in coming]
+        if not minutes:
+            return ()
+        others = await self._tasks.conflicts(task, minutes)
+        return [
+            f"'{title}' ({task_name(number)}) does the same in the same minute."
+            for number, title in others
+        ]
 
 
 def upcoming(task: Task, after: datetime, count: int = NEXT_SHOWN) -> list[Occurrence]:
@@ -168,105 +183,12 @@ def upcoming(task: Task, after: datetime, count: int = NEXT_SHOWN) -> list[Occur
     if task.next_run_at is None or task.status in {TaskStatus.COMPLETED, TaskStatus.CANCELED}:
         return []
     found: list[Occurrence] = []
-    for occurrence in task.definition.schedule.slots_after(_just_before(task.next_run_at)):
+    for occurrence in task.definition.schedule.slots_after(task.next_run_at - TICK):
         if occurrence.excluded is None and occurrence.at >= min(task.next_run_at, after):
             found.append(occurrence)
         if len(found) == count:
             break
     return found
-
-
-class _Edit:
-    """What one request makes of a task; remembers what the task was when it was decided."""
-
-    def __init__(
-        self,
-        request: Mapping[str, Any],
-        limits: ScheduleLimits,
-        *,
-        over: Task | None = None,
-        expected: int | None = None,
-    ) -> None:
-        self.request = request
-        self.before: Task | None = None
-        self._limits = limits
-        self._over = over
-        self._expected = expected
-
-    def __call__(self, before: Task | None, now: datetime) -> TaskWrite | None:
-        self.before = before
-        self._check_generation(before)
-        wanted = kept(self.request)
-        status = self._status(before)
-        if before and before.request == wanted and before.status is status:
-            return None
-        schedule = self._schedule(before, now)
-        definition = _definition(self.request, schedule)
-        # The anchors may have stayed, so the place in the series must stay as well.
-        keeps = before is not None and schedule is before.definition.schedule
-        first = before.next_run_at if keeps and before else _first(schedule, now)
-        return TaskWrite(
-            title=definition.title,
-            tags=self.request.get("tags", ()),
-            status=status,
-            note=before.note if before and status is before.status else None,
-            request=wanted,
-            definition=definition.to_dict(),
-            next_run_at=first,
-            tz_version=TZDATA_VERSION,
-            runs_started=before.runs_started if before and _fires(before) else 0,
-        )
-
-    def _schedule(self, before: Task | None, now: datetime) -> Schedule:
-        if before and _fires(before) and same_schedule(before.request, self.request):
-            return before.definition.schedule
-        return compile_schedule(schedule_request(self.request), now=now, limits=self._limits)
-
-    def _status(self, before: Task | None) -> TaskStatus:
-        asked = self.request.get("paused")
-        if asked is not None:
-            return TaskStatus.PAUSED if asked else TaskStatus.ACTIVE
-        if before and before.status is TaskStatus.PAUSED:
-            return TaskStatus.PAUSED
-        return TaskStatus.ACTIVE
-
-    def _check_generation(self, before: Task | None) -> None:
-        if before is None:
-            return
-        # An update is decided over what its caller saw; a schedule_task states all of it.
-        seen = self._expected or (self._over and self._over.generation)
-        if seen is not None and seen != before.generation:
-            raise Conflict(
-                f"The task is at generation {before.generation}, not {seen}: it was changed since.",
-                field="expected_generation",
-                hint="Call get_task, look at what changed, and update again.",
-            )
-
-
-def _definition(request: Mapping[str, Any], schedule: Schedule) -> TaskDefinition:
-    return TaskDefinition(
-        title=request["title"],
-        description=request.get("description"),
-        schedule=schedule,
-        pipeline=request["pipeline"],
-        params=request.get("params", {}),
-        policies=policies(request, schedule),
-    )
-
-
-def _fires(task: Task) -> bool:
-    return task.status in {TaskStatus.ACTIVE, TaskStatus.PAUSED}
-
-
-def _first(schedule: Schedule, now: datetime) -> datetime | None:
-    first = next(iter(schedule.slots_after(now)), None)
-    return first.at if first else None
-
-
-def _just_before(instant: datetime) -> datetime:
-    from datetime import timedelta
-
-    return instant - timedelta(microseconds=1)
 
 
 def _as_task(caller: Caller, before: Task | None, write: TaskWrite | None, now: datetime) -> Task:
@@ -282,6 +204,7 @@ def _as_task(caller: Caller, before: Task | None, write: TaskWrite | None, now: 
         next_run_at=write.next_run_at,
         tz_version=write.tz_version,
         runs_started=write.runs_started,
+        pipeline_digest=write.pipeline_digest,
         request=write.request,
         definition=TaskDefinition.from_dict(write.definition),
         created_at=before.created_at if before else now,

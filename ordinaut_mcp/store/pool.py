@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection, Error, InterfaceError, OperationalError
-from psycopg.errors import InvalidSchemaName, UndefinedFunction, UndefinedTable
+from psycopg.errors import (
+    InvalidSchemaName,
+    ReadOnlySqlTransaction,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+)
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
@@ -19,8 +25,9 @@ Pool: TypeAlias = "AsyncConnectionPool[AsyncConnection[DictRow]]"
 
 CONNECT_SECONDS = 5
 WAIT_SECONDS = 10
-LOST = (OperationalError, InterfaceError, PoolTimeout, PoolClosed)
-MISSING = (InvalidSchemaName, UndefinedTable, UndefinedFunction)
+LOST = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, ReadOnlySqlTransaction)
+"""A standby that took a connection before its promotion is as good as not there."""
+MISSING = (InvalidSchemaName, UndefinedTable, UndefinedColumn, UndefinedFunction)
 
 
 def new_pool(database_url: str, *, largest: int = 10, smallest: int = 1) -> Pool:

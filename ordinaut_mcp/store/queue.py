@@ -1,4 +1,4 @@
-"""The queue in PostgreSQL: claims, leases, fences, the journal, and how attempts are settled.
+"""The queue in PostgreSQL: claims, leases, fences, and how attempts are settled.
 
 Every write after the claim is guarded by (run, epoch, running). Zero rows: the lease was lost,
 and what the former holder wanted to write is refused.
@@ -6,6 +6,7 @@ and what the former holder wanted to write is refused.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, LiteralString, assert_never
@@ -25,21 +26,29 @@ from ordinaut_mcp.domain.run import (
     RunId,
     RunKind,
     StepRecord,
-    StepState,
     Succeeded,
     TaskId,
 )
+from ordinaut_mcp.store import journal
+from ordinaut_mcp.store.journal import step_record
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
+log = logging.getLogger(__name__)
+
 # SKIP LOCKED lets workers claim side by side. Raising `epoch` here is what fences the former
-# holder. A serial run waits until every earlier unfinished run of its task has left the table.
+# holder. A serial run waits until every earlier unfinished run of its task has left the table,
+# and for a later one that was begun while it was moved ahead.
 CLAIM: Final[LiteralString] = """
     WITH due AS (
         SELECT d.run_id
         FROM ordinaut.due_work d
         WHERE d.state IN ('queued', 'retrying') AND d.run_at <= ordinaut.now()
           AND NOT (d.serial AND EXISTS (
-              SELECT FROM ordinaut.due_work e WHERE e.task_id = d.task_id AND e.run_id < d.run_id))
+              SELECT FROM ordinaut.due_work e
+              WHERE e.task_id = d.task_id
+                AND (e.run_id > d.run_id AND e.serial AND e.state = 'running'
+                     OR e.run_id < d.run_id
+                        AND NOT (e.state = 'queued' AND e.run_at > ordinaut.now()))))
         ORDER BY d.priority DESC, d.run_at, d.run_id
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
@@ -54,7 +63,7 @@ CLAIM: Final[LiteralString] = """
     FROM due
     WHERE d.run_id = due.run_id
     RETURNING d.run_id, d.run_created_at, d.task_id, d.owner, d.attempt, d.failures, d.crashes,
-              d.epoch, d.started_at
+              d.epoch, d.started_at, d.priority, d.run_at
 """
 LOAD: Final[LiteralString] = """
     SELECT r.id, r.kind, r.scheduled_for, r.params, t.key, v.definition
@@ -63,11 +72,6 @@ LOAD: Final[LiteralString] = """
     JOIN ordinaut.task t ON t.id = r.task_id
     JOIN ordinaut.task_revision v ON v.task_id = r.task_id AND v.generation = r.generation
 """
-JOURNAL: Final[LiteralString] = """
-    SELECT s.*
-    FROM unnest(%(ids)s::bigint[], %(created)s::timestamptz[]) AS c (id, created_at)
-    JOIN ordinaut.step s ON s.run_id = c.id AND s.run_created_at = c.created_at
-"""
 RENEW: Final[LiteralString] = """
     UPDATE ordinaut.due_work d
     SET lease_until = ordinaut.now() + %(lease_for)s
@@ -75,39 +79,6 @@ RENEW: Final[LiteralString] = """
     WHERE d.run_id = h.run_id AND d.epoch = h.epoch AND d.state = 'running'
       AND d.process_id = %(process)s
     RETURNING d.run_id
-"""
-# The journal's guard locks the queue's row, so that a claim by another and this write are in order.
-BEGIN_STEP: Final[LiteralString] = """
-    WITH held AS (
-        SELECT run_id, run_created_at FROM ordinaut.due_work
-        WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running' FOR SHARE
-    )
-    INSERT INTO ordinaut.step AS s (run_id, run_created_at, path, position, uses, state, attempt,
-                                    epoch, input, started_at)
-    SELECT held.run_id, held.run_created_at, %(path)s, %(position)s, %(uses)s, 'running',
-           %(attempt)s, %(epoch)s, %(input)s, clock_timestamp() + (ordinaut.now() - now())
-    FROM held
-    ON CONFLICT (run_id, path, run_created_at) DO UPDATE
-    SET state = 'running', attempt = excluded.attempt, epoch = excluded.epoch,
-        input = excluded.input, output = NULL, error = NULL, finished_at = NULL
-    WHERE s.state <> 'succeeded'
-"""
-FINISH_STEP: Final[LiteralString] = """
-    WITH held AS (
-        SELECT run_id, run_created_at FROM ordinaut.due_work
-        WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running' FOR SHARE
-    )
-    INSERT INTO ordinaut.step AS s (run_id, run_created_at, path, position, uses, state, attempt,
-                                    epoch, output, error, started_at, finished_at)
-    SELECT held.run_id, held.run_created_at, %(path)s, %(position)s, %(uses)s, %(state)s,
-           %(attempt)s, %(epoch)s, %(output)s, %(error)s,
-           clock_timestamp() + (ordinaut.now() - now()),
-           clock_timestamp() + (ordinaut.now() - now())
-    FROM held
-    ON CONFLICT (run_id, path, run_created_at) DO UPDATE
-    SET state = excluded.state, output = excluded.output, error = excluded.error,
-        finished_at = excluded.finished_at
-    WHERE s.state <> 'succeeded'
 """
 FINISH: Final[LiteralString] = """
     WITH done AS (
@@ -142,9 +113,12 @@ PARK: Final[LiteralString] = """
     WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running'
     RETURNING run_id AS id
 """
+# What has been due for longer was not claimed for a reason: it waits for an earlier run of its
+# task. It must not hide what is due next.
 NEXT: Final[LiteralString] = """
     SELECT min(run_at) - ordinaut.now() AS wait
-    FROM ordinaut.due_work WHERE state IN ('queued', 'retrying')
+    FROM ordinaut.due_work
+    WHERE state IN ('queued', 'retrying') AND run_at > ordinaut.now() - interval '1 second'
 """
 # The predicate stands in the UPDATE itself: a renewal that came in between is seen.
 REAP: Final[LiteralString] = """
@@ -161,6 +135,11 @@ BURY: Final[LiteralString] = """
         WHERE d.state = 'running' AND d.lease_until < ordinaut.now()
           AND d.crashes + 1 >= %(crashes_allowed)s
         RETURNING run_id, run_created_at, started_at, attempt
+    ), left_open AS (
+        UPDATE ordinaut.step s SET state = 'unknown', finished_at = ordinaut.now()
+        FROM dead
+        WHERE s.run_id = dead.run_id AND s.run_created_at = dead.run_created_at
+          AND s.state = 'running'
     )
     UPDATE ordinaut.run r
     SET state = 'failed', started_at = dead.started_at, finished_at = ordinaut.now(),
@@ -215,20 +194,13 @@ class PostgresQueue:
 
     async def begin_step(self, lease: Lease, step: StepRecord) -> bool:
         """Journal the intent before the call; False when the lease is no longer held."""
-        parameters = {**_place(lease, step), "input": Jsonb(step.input)}
         async with connected(self._pool) as connection:
-            return (await connection.execute(BEGIN_STEP, parameters)).rowcount == 1
+            return await journal.begin(connection, lease, step)
 
     async def finish_step(self, lease: Lease, step: StepRecord) -> bool:
         """Journal the result after the call; False when the lease is no longer held."""
-        parameters = {
-            **_place(lease, step),
-            "state": step.state,
-            "output": Jsonb(step.output),
-            "error": Jsonb(dict(step.error)) if step.error else None,
-        }
         async with connected(self._pool) as connection:
-            return (await connection.execute(FINISH_STEP, parameters)).rowcount == 1
+            return await journal.finish(connection, lease, step)
 
     async def reap(self, *, crashes_allowed: int) -> int:
         """Return expired leases to the queue, or to the dead letters; how many."""
@@ -283,17 +255,6 @@ def _ending(
     }
 
 
-def _place(lease: Lease, step: StepRecord) -> dict[str, Any]:
-    return {
-        "run_id": lease.run_id,
-        "epoch": lease.epoch,
-        "path": step.path,
-        "position": step.position,
-        "uses": step.uses,
-        "attempt": step.attempt,
-    }
-
-
 async def _loaded(connection: Connection, claimed: Sequence[DictRow]) -> Sequence[ClaimedRun]:
     which = {
         "ids": [found["run_id"] for found in claimed],
@@ -301,44 +262,19 @@ async def _loaded(connection: Connection, claimed: Sequence[DictRow]) -> Sequenc
     }
     details = {found["id"]: found for found in await rows(connection, LOAD, which)}
     again = [found for found in claimed if found["attempt"] > 1 or found["epoch"] > 1]
-    journals = await _journals(connection, again) if again else {}
-    ready = [
+    journals = await journal.read(connection, again) if again else {}
+    for missing in {found["run_id"] for found in claimed} - details.keys():
+        # Nobody can execute it; the reaper buries it when its lease has expired often enough.
+        log.error("run_%d has due work and no history: it is left to the reaper", missing)
+    ordered = sorted(claimed, key=lambda run: (-run["priority"], run["run_at"], run["run_id"]))
+    return [
         _claimed(found, details[found["run_id"]], journals.get(found["run_id"], {}))
-        for found in claimed
+        for found in ordered
+        if found["run_id"] in details
     ]
-    return sorted(ready, key=lambda run: run.scheduled_for)
 
 
-async def _journals(
-    connection: Connection, claimed: Sequence[DictRow]
-) -> dict[int, dict[str, StepRecord]]:
-    which = {
-        "ids": [found["run_id"] for found in claimed],
-        "created": [found["run_created_at"] for found in claimed],
-    }
-    journals: dict[int, dict[str, StepRecord]] = {}
-    for found in await rows(connection, JOURNAL, which):
-        journals.setdefault(found["run_id"], {})[found["path"]] = step_record(found)
-    return journals
-
-
-def step_record(found: DictRow) -> StepRecord:
-    """One line of the journal, read back."""
-    return StepRecord(
-        path=found["path"],
-        position=found["position"],
-        uses=found["uses"],
-        state=StepState(found["state"]),
-        attempt=found["attempt"],
-        input=found["input"],
-        output=found["output"],
-        error=found["error"],
-        started_at=found["started_at"],
-        finished_at=found["finished_at"],
-    )
-
-
-def _claimed(found: DictRow, details: DictRow, journal: dict[str, StepRecord]) -> ClaimedRun:
+def _claimed(found: DictRow, details: DictRow, steps: dict[str, StepRecord]) -> ClaimedRun:
     return ClaimedRun(
         lease=Lease(
             run_id=RunId(found["run_id"]), created_at=found["run_created_at"], epoch=found["epoch"]
@@ -354,5 +290,8 @@ def _claimed(found: DictRow, details: DictRow, journal: dict[str, StepRecord]) -
         started_at=found["started_at"],
         definition=details["definition"],
         params=details["params"],
-        journal=journal,
+        journal=steps,
     )
+
+
+__all__ = ["PostgresQueue", "step_record"]

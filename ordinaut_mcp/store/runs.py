@@ -70,6 +70,21 @@ LIST: Final[LiteralString] = """
 """
 
 
+UNFINISHED: Final[LiteralString] = """
+    SELECT r.id, r.task_id, v.definition ->> 'title' AS title,
+           v.definition #>> '{schedule,timezone}' AS timezone, r.kind, d.state, r.reason,
+           r.scheduled_for, r.due_at, d.started_at, r.finished_at, d.attempt, d.error,
+           r.executed, r.verified, r.delivered, r.skipped_until, r.skipped_count,
+           r.skipped_is_exact
+    FROM ordinaut.due_work d
+    JOIN ordinaut.run r ON r.id = d.run_id AND r.created_at = d.run_created_at
+    JOIN ordinaut.task_revision v ON v.task_id = r.task_id AND v.generation = r.generation
+    WHERE d.owner = %(owner)s
+    ORDER BY d.run_at, d.run_id
+    LIMIT %(limit)s
+"""
+
+
 class PostgresRuns:
     """The `RunStore` port over PostgreSQL."""
 
@@ -87,6 +102,18 @@ class PostgresRuns:
         if found is None:
             raise OrdinautError("The run could not be ordered.", hint="Call again.")
         return Ordered(run_id=RunId(found["run_id"]), made=bool(made), params=found["params"])
+
+    async def order_all(self, task: Task, wanted: Sequence[NewRun]) -> int:
+        """Queue runs whose slots are new; how many were made."""
+        origin = {"id": task.id, "generation": task.generation, "owner": task.owner}
+        async with transaction(self._pool) as connection:
+            return len(await make_runs(connection, [(origin, run) for run in wanted]))
+
+    async def unfinished(self, owner: str, *, limit: int) -> Sequence[Run]:
+        """The owner's unfinished runs, those that are due first at the top."""
+        parameters = {"owner": owner, "limit": limit}
+        async with connected(self._pool) as connection:
+            return [_run(found, ()) for found in await rows(connection, UNFINISHED, parameters)]
 
     async def get(self, owner: str, run_id: RunId) -> Run:
         """One run with its steps."""

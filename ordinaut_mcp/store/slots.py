@@ -9,10 +9,10 @@ from typing import Any, Final, LiteralString
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots
+from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots, StaleTask
 from ordinaut_mcp.domain.run import TaskId
 from ordinaut_mcp.domain.task import Task
-from ordinaut_mcp.ports import Account
+from ordinaut_mcp.ports import Account, Recompute
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
 # SKIP LOCKED lets schedulers work side by side, and leaves alone a task that is being edited:
@@ -20,7 +20,9 @@ from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, tran
 DUE: Final[LiteralString] = """
     SELECT t.id, t.owner, t.generation, t.next_run_at, t.runs_started, r.definition,
            ordinaut.now() AS now,
-           (SELECT count(*) FROM ordinaut.due_work d WHERE d.task_id = t.id) AS live_runs
+           (SELECT count(*) FROM ordinaut.due_work d
+            WHERE d.task_id = t.id AND NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
+           ) AS live_runs
     FROM ordinaut.task t
     JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
     WHERE t.status = 'active' AND t.next_run_at <= ordinaut.now()
@@ -76,11 +78,34 @@ WRITE_SKIPS: Final[LiteralString] = """
 ADVANCE: Final[LiteralString] = """
     UPDATE ordinaut.task t
     SET next_run_at = a.next_run_at, status = a.status, note = coalesce(a.note, t.note),
-        tz_version = a.tz_version, runs_started = t.runs_started + a.runs
+        tz_version = a.tz_version, runs_started = t.runs_started + a.runs,
+        last_slot_at = coalesce(a.last_slot_at, t.last_slot_at),
+        last_slot_local = coalesce(a.last_slot_local, t.last_slot_local)
     FROM unnest(
         %(task_id)s::bigint[], %(next_run_at)s::timestamptz[], %(status)s::text[],
-        %(note)s::text[], %(tz_version)s::text[], %(runs)s::int[]
-    ) AS a (task_id, next_run_at, status, note, tz_version, runs)
+        %(note)s::text[], %(tz_version)s::text[], %(runs)s::int[],
+        %(last_slot_at)s::timestamptz[], %(last_slot_local)s::timestamp[]
+    ) AS a (task_id, next_run_at, status, note, tz_version, runs, last_slot_at, last_slot_local)
+    WHERE t.id = a.task_id
+"""
+
+
+STALE: Final[LiteralString] = """
+    SELECT t.id, t.next_run_at, t.last_slot_at, t.last_slot_local, t.note, t.status, r.definition,
+           r.created_at AS revised_at
+    FROM ordinaut.task t
+    JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
+    WHERE t.status IN ('active', 'paused') AND t.tz_version <> %(tz_version)s
+    ORDER BY t.id
+    LIMIT %(limit)s
+    FOR UPDATE OF t SKIP LOCKED
+"""
+REZONE: Final[LiteralString] = """
+    UPDATE ordinaut.task t
+    SET next_run_at = a.next_run_at, status = coalesce(a.status, t.status),
+        note = coalesce(a.note, t.note), tz_version = %(tz_version)s
+    FROM unnest(%(task_id)s::bigint[], %(next_run_at)s::timestamptz[], %(status)s::text[],
+                %(note)s::text[]) AS a (task_id, next_run_at, status, note)
     WHERE t.id = a.task_id
 """
 
@@ -98,6 +123,24 @@ class PostgresSlots:
             accounted = [(found, account(_due(found), found["now"])) for found in due]
             await _write(connection, accounted)
         return len(due)
+
+    async def rezone(self, recompute: Recompute, *, tz_version: str, limit: int) -> int:
+        """Compute anew what another release of tzdata computed; how many tasks it were."""
+        async with transaction(self._pool) as connection:
+            parameters = {"tz_version": tz_version, "limit": limit}
+            stale = await rows(connection, STALE, parameters)
+            anew = [(found["id"], recompute(_stale(found))) for found in stale]
+            await connection.execute(
+                REZONE,
+                {
+                    "tz_version": tz_version,
+                    "task_id": [task for task, _ in anew],
+                    "next_run_at": [result.next_run_at for _, result in anew],
+                    "status": [result.status for _, result in anew],
+                    "note": [result.note for _, result in anew],
+                },
+            )
+        return len(stale)
 
     async def next_due_in(self) -> timedelta | None:
         """Until the next slot of any task by the database's clock; None: none to come."""
@@ -152,6 +195,8 @@ async def _write(connection: Connection, accounted: Sequence[tuple[DictRow, Acco
             "note": [result.note for _, result in accounted],
             "tz_version": [result.tz_version for _, result in accounted],
             "runs": [len(result.runs) for _, result in accounted],
+            "last_slot_at": [result.last_slot_at for _, result in accounted],
+            "last_slot_local": [result.last_slot_local for _, result in accounted],
         },
     )
 
@@ -173,6 +218,17 @@ async def _insert_skips(
             "count": [skip.count for _, skip in skips],
             "is_exact": [skip.is_exact for _, skip in skips],
         },
+    )
+
+
+def _stale(found: DictRow) -> StaleTask:
+    return StaleTask(
+        id=TaskId(found["id"]),
+        definition=found["definition"],
+        next_run_at=found["next_run_at"],
+        last_slot_at=found["last_slot_at"],
+        last_slot_local=found["last_slot_local"],
+        revised_at=found["revised_at"],
     )
 
 
