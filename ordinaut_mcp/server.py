@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 from ordinaut_mcp import __version__
 from ordinaut_mcp.errors import InvalidInput, OrdinautError, did_you_mean
 from ordinaut_mcp.services.desk import Desk
-from ordinaut_mcp.tools import catalog, runs, schedules, status, tasks
+from ordinaut_mcp.tools import agenda, catalog, runs, schedules, status, tasks
 from ordinaut_mcp.tools.boundary import told
 from ordinaut_mcp.tools.registry import GIVEN, ToolFunction
 from ordinaut_mcp.tools.schema import plain_schema
@@ -57,7 +57,7 @@ class OrdinautServer(MCPServer[Desk]):
         )
         self._offered: dict[str, ToolFunction] = {}
         self._published: list[Tool] | None = None
-        for noun in (tasks, schedules, runs, status, catalog):
+        for noun in (tasks, schedules, runs, agenda, status, catalog):
             noun.register(self)
 
     def offer(self, tool: ToolFunction, *, title: str, annotations: ToolAnnotations) -> None:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from ordinaut_mcp.config import Settings
 from ordinaut_mcp.domain.schedule import ScheduleLimits
+from ordinaut_mcp.services.agenda import AgendaService
+from ordinaut_mcp.services.backfills import BackfillService
 from ordinaut_mcp.services.catalog import CatalogService
 from ordinaut_mcp.services.desk import Services
 from ordinaut_mcp.services.pipelines import PipelineService
@@ -17,6 +19,7 @@ from ordinaut_mcp.store.catalog import PostgresCatalog
 from ordinaut_mcp.store.pool import Pool
 from ordinaut_mcp.store.processes import PostgresProcesses
 from ordinaut_mcp.store.runs import PostgresRuns
+from ordinaut_mcp.store.snoozes import PostgresSnoozes
 from ordinaut_mcp.store.tasks import PostgresTasks
 
 
@@ -29,6 +32,7 @@ def services_over(pool: Pool, settings: Settings) -> Services:
         tasks=TaskService(
             tasks,
             runs,
+            PostgresSnoozes(pool),
             PipelineService(catalog),
             bell,
             limits=ScheduleLimits(min_interval=shortest),
@@ -36,6 +40,8 @@ def services_over(pool: Pool, settings: Settings) -> Services:
         ),
         runs=RunService(tasks, runs, bell),
         catalog=catalog,
+        agenda=AgendaService(tasks, runs),
+        backfills=BackfillService(tasks, runs, bell),
         status=StatusService(
             tasks,
             PostgresProcesses(pool),

@@ -10,7 +10,7 @@ import typer
 from ordinaut_mcp import logs
 from ordinaut_mcp.cli.output import Json, data, say
 from ordinaut_mcp.config import Settings, load_settings, pin_environment
-from ordinaut_mcp.errors import InvalidInput, Unavailable
+from ordinaut_mcp.errors import Unavailable
 
 
 def up(
@@ -61,6 +61,7 @@ def runtime(
     roles: Annotated[str, typer.Option(help="Comma-separated: scheduler, worker, reaper.")],
 ) -> None:
     """Run one production process with some of the roles, until it is told to stop."""
+    from ordinaut_mcp.app.asking import database_url
     from ordinaut_mcp.app.process import RuntimeProcess, checked_roles, until_told
     from ordinaut_mcp.store.migrate import schema_state
 
@@ -79,26 +80,6 @@ def runtime(
             await until_told(supervisor)
 
     anyio.run(live)
-
-
-def database_url(settings: Settings) -> str:
-    """The database of the settings, else of the local runtime that lives.
-
-    Raises:
-        InvalidInput: there is neither.
-    """
-    from ordinaut_mcp.app import local
-
-    if settings.database_url:
-        return settings.database_url
-    found = local.found(settings)
-    if found and found.database_url:
-        return found.database_url
-    raise InvalidInput(
-        "There is no database for this process.",
-        field="ORDINAUT_DATABASE_URL",
-        hint="Set ORDINAUT_DATABASE_URL, or start the local runtime: `ordinaut-mcp up`.",
-    )
 
 
 def _facts(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from ordinaut_mcp import __version__, logs
-from ordinaut_mcp.cli import demo, doctor, local, preview, schema, serve, tools
+from ordinaut_mcp.cli import agenda, demo, doctor, local, preview, schema, serve, tools
 from ordinaut_mcp.errors import NotAllowed, NotFound, OrdinautError, Unavailable
 
 EXIT: Final[Mapping[type[OrdinautError], int]] = {NotFound: 3, Unavailable: 4, NotAllowed: 5}
@@ -34,7 +34,7 @@ def options(
         raise typer.Exit
 
 
-for noun in (serve, local, schema, doctor, demo, preview):
+for noun in (serve, local, schema, doctor, demo, preview, agenda):
     noun.register(app)
 app.add_typer(tools.app, name="tools")
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ordinaut_mcp.cli.local import database_url
 from ordinaut_mcp.cli.output import say
 from ordinaut_mcp.config import load_settings
 
@@ -18,6 +17,7 @@ def migrate(
     to: Annotated[int | None, typer.Option(help="Go to this number, forward or back.")] = None,
 ) -> None:
     """Bring the schema to the newest version, or to one of your choice."""
+    from ordinaut_mcp.app.asking import database_url
     from ordinaut_mcp.store import migrate as migrations
 
     url = database_url(load_settings())

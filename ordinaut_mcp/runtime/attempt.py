@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ordinaut_mcp.domain.clean import clean_json
+from ordinaut_mcp.domain.clean import OUTPUT, clean_json
 from ordinaut_mcp.domain.condition import ConditionError
 from ordinaut_mcp.domain.json_schema import compile_schema
 from ordinaut_mcp.domain.pipeline import OnUnknown, Step
@@ -25,15 +25,19 @@ from ordinaut_mcp.runtime.tools import PipelineTools
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The pipeline goes on with this value; `skipped`: the condition did not hold."""
+    """The pipeline goes on with this value; `skipped`: the condition did not hold.
+
+    `error`: the step failed, and the value is its fallback.
+    """
 
     value: Any = None
     skipped: bool = False
+    error: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed:
-    """The step failed; `failures` of it so far, and whether another attempt makes sense."""
+    """The step failed; `failures` that count so far, and whether another attempt makes sense."""
 
     error: Mapping[str, Any]
     policy: RetryPolicy
@@ -63,6 +67,7 @@ class StepAttempt:
         step: Step,
         position: int,
         before: StepRecord | None,
+        failures: int,
         context: RenderContext,
         policies: Policies,
         key: str,
@@ -73,6 +78,7 @@ class StepAttempt:
         self._step = step
         self._position = position
         self._before = before
+        self._spent = failures
         self._context = context
         self._policies = policies
         self._key = key
@@ -123,7 +129,9 @@ class StepAttempt:
             if (self._step.uses, name) in RAW
         }
         others = {name: value for name, value in self._step.arguments.items() if name not in raw}
-        return {**render(others, self._context, field=f"{self._step.field}.with"), **raw}
+        rendered = render(others, self._context, field=f"{self._step.field}.with")
+        # An expression can make what no journal can keep, such as the character NUL.
+        return {**clean_json(rendered, field=f"{self._step.field}.with", limits=OUTPUT), **raw}
 
     async def _called(self, call: StepCall) -> ToolOutcome:
         timeout = self._step.timeout or self._policies.step_timeout
@@ -168,7 +176,7 @@ class StepAttempt:
         return None if holds else Fault(kind=FaultKind.NOT_VERIFIED, message=message, sent=True)
 
     async def _fault(self, fault: Fault, *, output: Any = None) -> StepResult:
-        failures = self._failures() + 1
+        failures = self._spent + 1
         is_retried = fault.kind in RETRIED and failures <= self._policy.max_retries
         error = {**self._told(fault), "failures": failures}
         if not is_retried and self._step.on_error.continues:
@@ -176,8 +184,10 @@ class StepAttempt:
             await self._finish(
                 StepState.FAILED, output=fallback, error={**error, "continued": True}
             )
-            return Continued(fallback)
-        await self._finish(StepState.FAILED, output=output, error=error)
+            return Continued(fallback, error=error)
+        # A worker that dies before the run is settled leaves this as the last word.
+        final = {} if is_retried else {"final": True}
+        await self._finish(StepState.FAILED, output=output, error={**error, **final})
         return StepFailed(
             error=error, policy=self._policy, failures=failures, is_retried=is_retried
         )
@@ -199,17 +209,15 @@ class StepAttempt:
         return Fault(kind=FaultKind.CONNECTION_LOST, message=message, sent=True)
 
     def _told(self, fault: Fault) -> dict[str, Any]:
+        message = f"Step '{self._step.id}' ({self._step.uses}): {fault.message}"
         told = {
             "code": fault.kind.value,
-            "message": f"Step '{self._step.id}' ({self._step.uses}): {fault.message}",
+            "message": _storable_text(message),
             "step": self._step.id,
             "index": self._position,
-            "hint": fault.hint,
+            "hint": fault.hint and _storable_text(fault.hint),
         }
         return {name: part for name, part in told.items() if part is not None}
-
-    def _failures(self) -> int:
-        return int(((self._before and self._before.error) or {}).get("failures", 0))
 
     async def _begin(self, arguments: Mapping[str, Any]) -> None:
         record = self._record(StepState.RUNNING, input=dict(arguments), error=None, output=None)
@@ -233,11 +241,14 @@ class StepAttempt:
 
 
 def _storable(outcome: Returned) -> ToolOutcome:
-    from ordinaut_mcp.domain.clean import Limits
-
     try:
-        return Returned(clean_json(outcome.value, field="result", limits=Limits(size=1024 * 1024)))
+        return Returned(clean_json(outcome.value, field="result", limits=OUTPUT))
     except InvalidInput as error:
-        kinds = {"too_large": FaultKind.OUTPUT_TOO_LARGE}
-        kind = kinds.get(error.code, FaultKind.UNSTORABLE_OUTPUT)
+        is_large = error.code in {"too_large", "too_many_keys"}
+        kind = FaultKind.OUTPUT_TOO_LARGE if is_large else FaultKind.UNSTORABLE_OUTPUT
         return Fault(kind=kind, message=error.message, sent=True)
+
+
+def _storable_text(text: str) -> str:
+    """A foreign text, with what no journal can keep replaced."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

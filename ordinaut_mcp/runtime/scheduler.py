@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from ordinaut_mcp.domain.decision import Accounted, DueTask
 from ordinaut_mcp.domain.materialise import account_for
+from ordinaut_mcp.domain.rezone import recompute
 from ordinaut_mcp.domain.task import TaskStatus
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import SlotStore
 from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
+from ordinaut_mcp.runtime.persistence import persisted
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,8 @@ BATCH = 200
 SWEEP = timedelta(seconds=10)
 """However quiet it is, the truth is looked at so often."""
 AFTER_TROUBLE = timedelta(seconds=1)
+SHORTEST = timedelta(milliseconds=50)
+"""The rest when what is due is locked: another scheduler has it, or an edit, which rings."""
 
 
 class Scheduler:
@@ -34,11 +38,22 @@ class Scheduler:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        await self._rezone()
         while True:
             rest = await self._tick()
             if rest > timedelta(0):
                 self._clockwork.once_in(rest, self.doorbell.ring, name="next slot")
                 await self.doorbell.wait(SWEEP)
+
+    async def _rezone(self) -> None:
+        """What another release of tzdata computed is computed anew, before anything fires."""
+        count = BATCH
+        while count == BATCH:
+            count = await persisted(
+                lambda: self._slots.rezone(recompute, tz_version=TZDATA_VERSION, limit=BATCH)
+            )
+            if count:
+                log.info("%d tasks were computed anew with tzdata %s", count, TZDATA_VERSION)
 
     async def _tick(self) -> timedelta:
         """Take what is due; how long nothing will be due, zero: there may be more."""
@@ -51,7 +66,9 @@ class Scheduler:
         except Unavailable:
             log.warning("no slots were looked at: the database did not answer")
             return AFTER_TROUBLE
-        return SWEEP if rest is None else max(rest, timedelta(milliseconds=1))
+        if rest is None:
+            return SWEEP
+        return rest if rest > timedelta(0) else SHORTEST
 
 
 def _guarded(task: DueTask, now: datetime) -> Accounted:

@@ -11,7 +11,16 @@ from datetime import timedelta
 import anyio
 from anyio import CancelScope
 
-from ordinaut_mcp.domain.run import ClaimedRun, Lease, Outcome, ProcessId, Released, RunId, run_name
+from ordinaut_mcp.domain.run import (
+    ClaimedRun,
+    Failed,
+    Lease,
+    Outcome,
+    ProcessId,
+    Released,
+    RunId,
+    run_name,
+)
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import RunQueue
 from ordinaut_mcp.runtime.clockwork import Clockwork
@@ -26,6 +35,13 @@ Execute = Callable[[ClaimedRun], Awaitable[Outcome]]
 SETTLE_WITHIN = timedelta(seconds=5)
 SWEEP = timedelta(seconds=5)
 AFTER_TROUBLE = timedelta(seconds=1)
+SHORTEST = timedelta(milliseconds=100)
+"""The rest when something is due that cannot be claimed just now: no busy polling."""
+CRASHED = {
+    "code": "internal_error",
+    "message": "Something went wrong inside Ordinaut; the log has the details.",
+    "hint": "get_run shows how far it came; run_now runs the task again.",
+}
 
 
 @dataclass(slots=True)
@@ -101,8 +117,10 @@ class Worker:
         except Unavailable:
             log.warning("claimed nothing: the database did not answer")
             return AFTER_TROUBLE
-        # Due and yet not claimed: it waits for an earlier run of its task, whose end rings.
-        return SWEEP if rest is None or rest <= timedelta(0) else rest
+        if rest is None:
+            return SWEEP
+        # Due and yet not claimed: locked by another, or it waits for another run of its task.
+        return rest if rest > timedelta(0) else SHORTEST
 
     async def _claim(self, free: int) -> Sequence[ClaimedRun]:
         # A cancel between the commit and the answer would strand the runs until their lease ends.
@@ -121,9 +139,15 @@ class Worker:
                 outcome = None
         except LeaseLost:
             outcome = None
+        except Exception:
+            # Its own fault or ours: it must not take its neighbours down, nor come back for ever.
+            log.exception("%s: the attempt crashed", run_name(held.lease.run_id))
+            outcome = Failed(CRASHED)
         finally:
-            with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True):
+            with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True) as settling:
                 await self._settle(held.lease, outcome)
+            if settling.cancelled_caught:
+                log.warning("%s is left to the reaper", run_name(held.lease.run_id))
             del self._held[held.lease.run_id]
             self.doorbell.ring()
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from ordinaut_mcp.domain.instant import local_text, utc_text
+from ordinaut_mcp.domain.decision import SnoozeWrite
+from ordinaut_mcp.domain.instant import local_text, spoken, utc_text
 from ordinaut_mcp.domain.run import Run, StepRecord, StepState, run_name
 from ordinaut_mcp.domain.schedule import Occurrence
 from ordinaut_mcp.domain.task import Task, task_name
+from ordinaut_mcp.services.agenda import Agenda
+from ordinaut_mcp.services.tasks import upcoming
 
 
 class Instant(BaseModel):
@@ -108,6 +111,36 @@ class TasksAnswer(BaseModel):
     next_cursor: str | None
 
 
+class Moved(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    origin: Instant = Field(alias="from")
+    to: Instant | None = Field(description="null: nothing of the task is to come after it")
+
+
+class SnoozedAnswer(BaseModel):
+    moved: Moved
+    next: list[OccurrenceView]
+    says: str
+
+
+class AgendaEntry(BaseModel):
+    at: Instant
+    state: str
+    task: str
+    title: str
+    run: str | None
+    scheduled_for: str | None
+    note: str | None
+
+
+class AgendaAnswer(BaseModel):
+    now: Instant
+    until: Instant
+    occurrences: list[AgendaEntry]
+    truncated: bool
+
+
 class TaskAnswer(BaseModel):
     task: TaskView
     says: str
@@ -165,6 +198,60 @@ def task_view(task: Task, *, whole: bool = False) -> TaskView:
         view.payload = {"pipeline": list(definition.pipeline), "params": dict(definition.params)}
         view.rules = definition.policies.to_dict()
     return view
+
+
+def snoozed_answer(task: Task, write: SnoozeWrite) -> SnoozedAnswer:
+    """What one snooze moved, and what comes now, the moved occurrence in its new place."""
+    timezone = task.definition.schedule.timezone
+    origin = _origin(write)
+    coming = [occurrence_view(one, timezone) for one in _coming(task)]
+    title = f"'{task.definition.title}' ({task.name})"
+    if write.skips:
+        says = f"{title}: {write.skips[0].count} occurrences are left out."
+    else:
+        says = f"{title}: this time at {spoken(write.to or origin, timezone)} ({timezone})."
+        place = instant(write.to or origin, timezone)
+        note = f"snoozed from {local_text(origin, timezone)}"
+        coming = sorted(
+            [OccurrenceView(local=place.local, utc=place.utc, note=note), *coming],
+            key=lambda view: view.utc,
+        )
+    to = instant(write.to, timezone) if write.to else None
+    moved = Moved.model_validate({"from": instant(origin, timezone), "to": to})
+    return SnoozedAnswer(moved=moved, next=coming[:3], says=says)
+
+
+def _origin(write: SnoozeWrite) -> datetime:
+    if write.moved is not None:
+        return write.moved.due_at
+    if write.run is not None:
+        return write.run.scheduled_for
+    return write.skips[0].first
+
+
+def _coming(task: Task) -> list[Occurrence]:
+    return upcoming(task, task.updated_at)
+
+
+def agenda_answer(agenda: Agenda, timezone: str) -> AgendaAnswer:
+    """The agenda in the shape that every caller gets; each row in its task's zone."""
+    return AgendaAnswer(
+        now=instant(agenda.now, timezone),
+        until=instant(agenda.until, timezone),
+        truncated=agenda.truncated,
+        occurrences=[
+            AgendaEntry(
+                at=instant(entry.at, entry.timezone),
+                state=entry.state,
+                task=entry.task,
+                title=entry.title,
+                run=entry.run,
+                scheduled_for=_maybe(entry.scheduled_for, entry.timezone),
+                note=entry.note,
+            )
+            for entry in agenda.entries
+        ],
+    )
 
 
 def run_view(run: Run, *, whole: bool = False) -> RunView:

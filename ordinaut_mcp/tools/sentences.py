@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ordinaut_mcp.domain.instant import spoken
 from ordinaut_mcp.domain.schedule import Occurrence
 from ordinaut_mcp.services.tasks import Saved
-from ordinaut_mcp.tools.answers import RunView, TaskView, WholeTaskAnswer
+from ordinaut_mcp.tools.answers import AgendaAnswer, RunView, TaskView, WholeTaskAnswer
 
 NOTHING = "Nothing changed"
 
@@ -101,3 +101,14 @@ def whole_task(facts: WholeTaskAnswer) -> str:
             *(f"  {run(view)}" for view in facts.runs),
         ]
     )
+
+
+def agenda(facts: AgendaAnswer) -> str:
+    """What is to come, a line each."""
+    lines = [
+        f"{one.at.local} {one.state}: {one.title} ({one.task})"
+        + (f" — {one.note}" if one.note else "")
+        for one in facts.occurrences
+    ]
+    more = ["There is more: give a larger limit."] if facts.truncated else []
+    return "\n".join([*lines, *more]) or f"Nothing is to come until {facts.until.local}."

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from ordinaut_mcp.domain.cursor import cursor_before, parse_cursor
+from ordinaut_mcp.domain.instant import parse_instant
+from ordinaut_mcp.domain.snoozing import SnoozeRequest
 from ordinaut_mcp.domain.task import TaskStatus
 from ordinaut_mcp.ports import TaskFilter
 from ordinaut_mcp.services.tasks import Saved, upcoming
 from ordinaut_mcp.tools import sentences
 from ordinaut_mcp.tools.answers import (
     SavedAnswer,
+    SnoozedAnswer,
     TaskAnswer,
     TasksAnswer,
     WholeTaskAnswer,
     occurrence_view,
     run_view,
+    snoozed_answer,
     task_view,
 )
 from ordinaut_mcp.tools.boundary import answer
@@ -42,7 +47,7 @@ from ordinaut_mcp.tools.parameters import (
     Title,
     Zone,
 )
-from ordinaut_mcp.tools.registry import CHANGES, ENDS, GIVEN, READS, Ctx, Registry, asked
+from ordinaut_mcp.tools.registry import CHANGES, ENDS, GIVEN, MOVES, READS, Ctx, Registry, asked
 
 Misfire = Annotated[
     Literal["latest", "all", "skip"] | None,
@@ -264,6 +269,39 @@ async def cancel_task(task: TaskRef, ctx: Ctx) -> Annotated[CallToolResult, Task
     return _told(task_view(await services.tasks.cancel(caller, task)))
 
 
+async def snooze(
+    task: TaskRef,
+    ctx: Ctx,
+    for_seconds: Annotated[
+        float | None,
+        Field(gt=0, le=31_622_400, description="So much later than it is due, or than now."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        Field(max_length=40, description="At this instant instead, local or with offset."),
+    ] = None,
+    skip: Annotated[
+        int | None, Field(ge=1, le=1000, description="Leave out the next so many occurrences.")
+    ] = None,
+) -> Annotated[CallToolResult, SnoozedAnswer]:
+    """Move the next occurrence of a task, or leave out the next ones; the series stays as it is.
+
+    Give exactly one of for_seconds, until, skip. Snoozing again moves the same occurrence again.
+    Returns what was moved from where to where, and the next occurrences as they will happen.
+    Errors: `not_found`: call list_tasks. `conflict`: the task is paused or has ended.
+    """
+    caller, services = await asked(ctx)
+    found = await services.tasks.get(caller, task)
+    timezone = found[0].definition.schedule.timezone
+    request = SnoozeRequest(
+        span=timedelta(seconds=for_seconds) if for_seconds is not None else None,
+        until=parse_instant(until, field="until", timezone=timezone) if until else None,
+        skip=skip,
+    )
+    facts = snoozed_answer(*await services.tasks.snooze(caller, task, request))
+    return answer(facts.says, facts)
+
+
 def _saved(saved: Saved) -> CallToolResult:
     task = saved.task
     timezone = task.definition.schedule.timezone
@@ -291,4 +329,5 @@ def register(server: Registry) -> None:
     server.offer(get_task, title="Show a task", annotations=READS)
     server.offer(pause_task, title="Pause a task", annotations=CHANGES)
     server.offer(resume_task, title="Resume a task", annotations=CHANGES)
+    server.offer(snooze, title="Snooze an occurrence", annotations=MOVES)
     server.offer(cancel_task, title="Cancel a task", annotations=ENDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ordinaut_mcp.domain.condition import Condition, ConditionError
 from ordinaut_mcp.domain.tool import Fault, FaultKind, Returned, ToolOutcome
+from ordinaut_mcp.errors import InvalidInput
 from ordinaut_mcp.runtime.steps.call import StepCall
 
 
@@ -16,8 +17,8 @@ async def check_value(call: StepCall) -> ToolOutcome:
     """True when the condition holds; else the step fails with the message."""
     try:
         holds = _holds(call)
-    except ConditionError as error:
-        return Fault(kind=FaultKind.CONDITION, message=str(error))
+    except (ConditionError, InvalidInput) as error:
+        return Fault(kind=FaultKind.CONDITION, message=error.message, hint=error.hint)
     if holds:
         return Returned(True)
     message = call.arguments.get("message") or "The condition does not hold."
@@ -27,5 +28,6 @@ async def check_value(call: StepCall) -> ToolOutcome:
 def _holds(call: StepCall) -> bool:
     condition = call.arguments["condition"]
     if isinstance(condition, str):
-        return Condition.parse(condition, field="condition").holds(call.context.values)
+        parsed = Condition.parse(condition, field="condition")
+        return parsed.holds(call.context.roots(), zone=call.context.zone)
     return bool(condition)
