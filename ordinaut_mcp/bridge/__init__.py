@@ -1,0 +1,1 @@
+"""Sessions to tool servers: the only package that is an MCP client."""

@@ -1,0 +1,177 @@
+"""The owner of one tool server's connection: it keeps it, and starts it anew when it breaks."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import anyio
+from mcp import Client, MCPError
+from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
+
+from ordinaut_mcp.bridge.account import Account
+from ordinaut_mcp.bridge.catalog import Catalog, read_catalog
+from ordinaut_mcp.bridge.connection import connected
+from ordinaut_mcp.bridge.faults import reason_of
+from ordinaut_mcp.bridge.pulse import Pulse
+from ordinaut_mcp.bridge.server_config import ServerConfig
+from ordinaut_mcp.domain.retry import RetryPolicy
+from ordinaut_mcp.domain.tool import ServerState, ServerStatus
+
+log = logging.getLogger(__name__)
+
+PLACES: Final = 16
+"""Calls that one server serves at the same time."""
+RESTARTS: Final = RetryPolicy(base=timedelta(seconds=0.5), longest=timedelta(seconds=60))
+HEALTHY_SECONDS: Final = 60.0
+"""Ready for so long, and the next failure counts as the first."""
+WANTED_REST_SECONDS: Final = 5.0
+"""The longest rest while a call waits for the server."""
+LIST_WITHIN: Final = 30.0
+"""Seconds to list the tools again after a change."""
+
+
+@dataclass
+class Link:
+    """A connection that is ready for calls, from any task, until `alive` is false."""
+
+    client: Client
+    account: Account
+    catalog: Catalog
+    places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(PLACES))
+
+    @property
+    def alive(self) -> bool:
+        return not self.account.ended.is_set()
+
+
+class Session:
+    """Keeps one tool server connected while `run` runs: one task enters and leaves each client."""
+
+    def __init__(
+        self, config: ServerConfig, folder: Path, *, changed: Callable[[Session], None]
+    ) -> None:
+        """`changed` is called, and must not block, whenever state or catalog have changed."""
+        self.config = config
+        self.state = ServerState.STARTING
+        self.error: str | None = None
+        self.catalog = Catalog()
+        """What the server offered last; it outlives the connection."""
+        self._folder = folder
+        self._changed = changed
+        self._random = Random()
+        self._link: Link | None = None
+        self._failures = 0
+        """Attempts to connect that did not become ready."""
+        self._wanted = False
+        self._moved = Pulse()
+        self._stale = Pulse()
+
+    @property
+    def status(self) -> ServerStatus:
+        return ServerStatus(server=self.config.name, state=self.state, error=self.error)
+
+    async def run(self) -> None:
+        """Connect, stay connected, rest after a failure, again: until cancelled."""
+        row = 0
+        while True:
+            self._wanted = False
+            ready_for, why = await self._live()
+            row = 1 if (ready_for or 0) >= HEALTHY_SECONDS else row + 1
+            self._failures += ready_for is None
+            log.log(
+                logging.DEBUG if why == self.error else logging.WARNING,
+                "tool server %s: %s",
+                self.config.name,
+                why,
+            )
+            self._become(ServerState.FAILED, why)
+            await self._rest(row)
+
+    async def ready(self, within: float) -> Link | str:
+        """The connection, or why there is none.
+
+        A server that rests after a failure is tried again soon; if that fails, too, nobody
+        waits any longer.
+        """
+        failures = self._failures
+        with anyio.move_on_after(within):
+            while self._failures == failures:
+                if self._link and self._link.alive:
+                    return self._link
+                self._wanted = True
+                self._moved.ring()
+                await self._moved.wait()
+        return self.error or "it is still starting"
+
+    async def _live(self) -> tuple[float | None, str]:
+        """One connection: for how many seconds it was ready, if it ever was, and why it ended."""
+        account, ready_at = Account(server=self.config.name), None
+        try:
+            async with connected(
+                self.config, self._folder, account=account, tools_changed=self._stale.ring
+            ) as (client, limit):
+                link = Link(client, account, await read_catalog(client, self.config.name))
+                ready_at, limit.deadline = anyio.current_time(), math.inf
+                self._open(link)
+                await self._keep(link)
+        except Exception as error:  # noqa: BLE001 - whatever one server does stays with it
+            why = reason_of(error, account)
+        else:
+            why = account.says()
+        finally:
+            self._link = None
+            account.ended.set()
+        return None if ready_at is None else anyio.current_time() - ready_at, why
+
+    def _open(self, link: Link) -> None:
+        self._link = link
+        self._take(link.catalog)
+
+    def _take(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._become(ServerState.READY, "; ".join(catalog.notes) or None)
+
+    def _become(self, state: ServerState, error: str | None) -> None:
+        is_news = (state, error) != (self.state, self.error) or state is ServerState.READY
+        self.state, self.error = state, error
+        self._moved.ring()
+        if is_news:
+            self._changed(self)
+
+    async def _keep(self, link: Link) -> None:
+        """Until the connection ends; meanwhile the catalog follows the server's changes."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._refresh, link)
+            tasks.start_soon(self._listen, link.client)
+            await link.account.ended.wait()
+            tasks.cancel_scope.cancel()
+
+    async def _refresh(self, link: Link) -> None:
+        while True:
+            await self._stale.wait()
+            with anyio.fail_after(LIST_WITHIN):
+                link.catalog = await read_catalog(link.client, self.config.name)
+            self._take(link.catalog)
+
+    async def _listen(self, client: Client) -> None:
+        """Ask a server of 2026-07-28 to tell changes; one of before tells them unasked."""
+        try:
+            async with client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
+                    self._stale.ring()
+        except (MCPError, SubscriptionLost, ListenNotSupportedError):
+            log.debug("tool server %s does not tell changes of its tools", self.config.name)
+
+    async def _rest(self, row: int) -> None:
+        rest = RESTARTS.rest_after(row, self._random).total_seconds()
+        with anyio.move_on_after(rest):
+            await anyio.sleep(min(rest, WANTED_REST_SECONDS))
+            while not self._wanted:
+                await self._moved.wait()

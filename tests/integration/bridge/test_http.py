@@ -1,0 +1,55 @@
+"""Tool servers over streamable HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from ordinaut_mcp.domain.tool import FaultKind, ServerState
+from tests.integration.bridge.running import WITHIN, ask, fault_of, running, value_of
+from tests.servers.http_echo import serving
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_call_carries_the_headers_of_the_file_and_the_idempotency_key(
+    tmp_path: Path,
+) -> None:
+    with serving() as echo:
+        servers = {"web": {"url": echo.url, "headers": {"Authorization": "Bearer x"}}}
+        async with running(tmp_path, servers) as bridge:
+            assert await value_of(bridge, "web.say", a=1) == {"a": 1}
+            await ask(bridge, "web.say", key="run_1/b")
+
+    assert [call["idempotency-key"] for call in echo.calls] == ["key", "run_1/b"]
+    assert {call["authorization"] for call in echo.calls} == {"Bearer x"}
+
+
+@pytest.mark.parametrize("tool", ["large", "compressed"])
+async def test_an_answer_that_is_too_long_or_compressed_fails_its_own_call(
+    tmp_path: Path, tool: str
+) -> None:
+    with serving() as echo:
+        async with running(tmp_path, {"web": {"url": echo.url}}) as bridge:
+            fault = await fault_of(bridge, f"web.{tool}")
+            assert (fault.kind, fault.sent) == (FaultKind.OUTPUT_TOO_LARGE, True)
+            assert await value_of(bridge, "web.say", a=1) == {"a": 1}
+
+
+async def test_a_server_that_is_not_there_is_failed_and_one_that_goes_is_told(
+    tmp_path: Path,
+) -> None:
+    with serving() as echo:
+        servers = {"web": {"url": echo.url}, "none": {"url": "http://127.0.0.1:9/mcp"}}
+        async with running(tmp_path, servers) as bridge:
+            states = [status.state for status in bridge.statuses()]
+            assert states == [ServerState.READY, ServerState.FAILED]
+            assert (await fault_of(bridge, "none.x")).kind is FaultKind.NOT_REACHABLE
+            with anyio.fail_after(WITHIN):
+                await anyio.to_thread.run_sync(echo.stop)
+            fault = await fault_of(bridge, "web.say")
+            assert (fault.kind, fault.sent) == (FaultKind.CONNECTION_LOST, True)
+            fault = await fault_of(bridge, "web.say")
+            assert (fault.kind, fault.sent) == (FaultKind.NOT_REACHABLE, False)
