@@ -104,9 +104,9 @@ def account(
     """
     start = due_from - TICK
     until = max(now, start)
-    runs = _runs(schedule, start, now, policy, on_time)
+    runs = _runs(schedule, start, now, policy=policy, on_time=on_time)
     following = schedule.next_after(until)
-    skipped = _skipped(schedule, start, runs, following)
+    skipped = _skipped(schedule, start, runs=runs, following=following)
     return Accounting(
         runs=tuple(runs), skipped=tuple(skipped), next_at=following.at if following else None
     )
@@ -131,6 +131,7 @@ def _runs(
     schedule: Schedule,
     start: datetime,
     now: datetime,
+    *,
     policy: MisfirePolicy,
     on_time: timedelta,
 ) -> list[Occurrence]:
@@ -227,7 +228,11 @@ class _Skipped:
 
 
 def _skipped(
-    schedule: Schedule, start: datetime, runs: Sequence[Occurrence], following: Occurrence | None
+    schedule: Schedule,
+    start: datetime,
+    *,
+    runs: Sequence[Occurrence],
+    following: Occurrence | None,
 ) -> list[Stretch]:
     """Every slot after `start` and before `following` that is not among the runs."""
     skipped = _Skipped(schedule)

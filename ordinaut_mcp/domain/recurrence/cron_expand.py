@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime, timedelta
-from typing import Final
 
 from ordinaut_mcp.domain.recurrence.budget import Budget
 from ordinaut_mcp.domain.recurrence.cron_text import Cron
-from ordinaut_mcp.domain.recurrence.days import LAST_DAY, first_of_month, weekday_of
-
-MONTHS_OF_A_CYCLE: Final = 4_801
-"""The calendar repeats after 400 years: what did not match in them never will."""
+from ordinaut_mcp.domain.recurrence.days import LAST_DAY, first_of_month, months_from, weekday_of
 
 
 class CronExpander:
@@ -58,14 +54,13 @@ class CronExpander:
             return None
         day = datetime.fromordinal(ordinal)
         month = day.year * 12 + day.month - 1
-        for index in range(month, month + MONTHS_OF_A_CYCLE):
+        for index in months_from(month, self._cron.months):
             budget.spend()
-            if index % 12 + 1 in self._cron.months:
-                first, length = first_of_month(index)
-                days = self._matching(weekday_of(first), length)
-                at = bisect_left(days, ordinal - first)
-                if at < len(days):
-                    return first + days[at] if first + days[at] <= LAST_DAY else None
+            first, length = first_of_month(index)
+            days = self._matching(weekday_of(first), length)
+            at = bisect_left(days, ordinal - first)
+            if at < len(days):
+                return first + days[at] if first + days[at] <= LAST_DAY else None
         return None
 
     def _matching(self, weekday: int, length: int) -> tuple[int, ...]:

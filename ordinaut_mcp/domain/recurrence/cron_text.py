@@ -69,12 +69,12 @@ class Cron:
 
     @property
     def is_wildcard(self) -> bool:
-        """The minute or the hour begins with a star: such a job follows the wall clock."""
+        """The minute or the hour begins with a star: such a schedule follows the wall clock."""
         return self.fields[0].startswith("*") or self.fields[1].startswith("*")
 
     @property
     def is_every_hour(self) -> bool:
-        """A wildcard job that no clock change can make late, skip or run twice in surprise."""
+        """A wildcard that no clock change can make late, skip or run twice in surprise."""
         return self.is_wildcard and len(self.hours) == 24
 
     @property

@@ -6,7 +6,7 @@ shape, so that looking at another year costs one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final
 
@@ -14,6 +14,9 @@ from ordinaut_mcp.domain.recurrence.rule import Rule
 
 LAST_DAY: Final = date(9990, 12, 31).toordinal()
 """No search goes further; nine years are left so that no arithmetic overflows."""
+
+YEARS_OF_A_CYCLE: Final = 400
+"""After so many years dates fall on the same weekdays: what did not match by then never will."""
 
 MONTH_STARTS: Final = (
     (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365),
@@ -36,6 +39,18 @@ def first_of_month(month_index: int) -> tuple[int, int]:
     year, month = divmod(month_index, 12)
     starts = MONTH_STARTS[is_leap(year)]
     return first_of_year(year) + starts[month], starts[month + 1] - starts[month]
+
+
+def months_from(month_index: int, months: Collection[int]) -> Iterator[int]:
+    """The months, counted from year 0, at or after one that are among the numbers 1 to 12.
+
+    They end after 400 years: by then the calendar has repeated.
+    """
+    numbers = sorted(month - 1 for month in months)
+    year, month = divmod(month_index, 12)
+    yield from (year * 12 + number for number in numbers if number >= month)
+    for later in range(year + 1, year + YEARS_OF_A_CYCLE + 1):
+        yield from (later * 12 + number for number in numbers)
 
 
 def weekday_of(ordinal: int) -> int:
@@ -77,11 +92,11 @@ class MonthDays:
     def _named(self, weekday: int, length: int) -> Iterator[int]:
         rule = self._rule
         if not rule.by_month_day:
-            yield from ordinal_days(rule, weekday, 0, length)
+            yield from ordinal_days(rule, weekday, start=0, length=length)
             return
-        meant = set(ordinal_days(rule, weekday, 0, length))
+        meant = set(ordinal_days(rule, weekday, start=0, length=length))
         for offset, inside in placed(rule.by_month_day, length, rule.skip):
-            if _falls(rule, meant, offset, inside, (weekday + offset) % 7):
+            if _falls(rule, meant, offset=offset, inside=inside, weekday=(weekday + offset) % 7):
                 yield offset
 
 
@@ -112,7 +127,9 @@ class YearDays:
                 continue
             if rule.by_week_no and not _in_weeks(rule, weeks, inside):
                 continue
-            if _falls(rule, by_ordinal, offset, inside, (weekday + offset) % 7):
+            if _falls(
+                rule, by_ordinal, offset=offset, inside=inside, weekday=(weekday + offset) % 7
+            ):
                 yield offset
 
     def _candidates(self, starts: tuple[int, ...], length: int) -> Iterator[tuple[int, int]]:
@@ -137,14 +154,14 @@ class YearDays:
         """What BYDAY names: counted within months where BYMONTH is given, else in the year."""
         rule = self._rule
         if not rule.by_month:
-            yield from ordinal_days(rule, weekday, 0, length)
+            yield from ordinal_days(rule, weekday, start=0, length=length)
             return
         for month in rule.by_month:
             start, end = starts[month - 1], starts[month]
-            yield from ordinal_days(rule, (weekday + start) % 7, start, end - start)
+            yield from ordinal_days(rule, (weekday + start) % 7, start=start, length=end - start)
 
 
-def ordinal_days(rule: Rule, weekday: int, start: int, length: int) -> Iterator[int]:
+def ordinal_days(rule: Rule, weekday: int, *, start: int, length: int) -> Iterator[int]:
     """The days that BYDAY names in a span; `weekday` is that of the span's first day."""
     for ordinal, wanted in rule.by_day:
         first = (wanted - weekday) % 7
@@ -156,7 +173,7 @@ def ordinal_days(rule: Rule, weekday: int, start: int, length: int) -> Iterator[
             yield start + first + 7 * index
 
 
-def _falls(rule: Rule, by_ordinal: set[int], offset: int, inside: int, weekday: int) -> bool:
+def _falls(rule: Rule, by_ordinal: set[int], *, offset: int, inside: int, weekday: int) -> bool:
     """Whether BYDAY lets a day stand; a day moved out of its period is judged by its weekday."""
     if not rule.by_day:
         return True

@@ -86,7 +86,7 @@ class PeriodExpander:
         if not days or first + days[-1] < ordinal:
             return None
         if not self._rule.by_set_pos:
-            return _first_of_product(first, days, self._times, (ordinal, second))
+            return _first_of_product(first, days, self._times, start=(ordinal, second))
         return self._first_chosen(first, days, (ordinal, second))
 
     def _first_chosen(
@@ -102,7 +102,7 @@ class PeriodExpander:
 
 
 def _first_of_product(
-    first: int, days: Sequence[int], times: Sequence[int], start: tuple[int, int]
+    first: int, days: Sequence[int], times: Sequence[int], *, start: tuple[int, int]
 ) -> tuple[int, int] | None:
     index = bisect_left(days, start[0] - first)
     if index < len(days) and first + days[index] == start[0]:

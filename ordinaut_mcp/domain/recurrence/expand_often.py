@@ -12,6 +12,7 @@ from ordinaut_mcp.domain.recurrence.days import (
     MONTH_STARTS,
     first_of_month,
     is_leap,
+    months_from,
     placed,
     weekday_of,
 )
@@ -19,7 +20,6 @@ from ordinaut_mcp.domain.recurrence.filled import UNIT_SECONDS, chosen, times_of
 from ordinaut_mcp.domain.recurrence.rule import Freq, Rule
 
 DAY: Final = 86_400
-MONTHS_OF_A_CYCLE: Final = 4_801
 EVERY_DAY: Final = 31
 
 
@@ -28,7 +28,7 @@ class DayFilter:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._months = frozenset(rule.by_month) or frozenset(range(1, 13))
+        self._months = rule.by_month or tuple(range(1, 13))
         self._weekdays = frozenset(day for _, day in rule.by_day) or frozenset(range(7))
         self._shapes: dict[tuple[int, int, bool], tuple[int, ...]] = {}
         self.admits_all = not (
@@ -41,14 +41,13 @@ class DayFilter:
             return ordinal if ordinal <= LAST_DAY else None
         day = datetime.fromordinal(ordinal)
         month = day.year * 12 + day.month - 1
-        for index in range(month, month + MONTHS_OF_A_CYCLE):
+        for index in months_from(month, self._months):
             budget.spend()
-            if index % 12 + 1 in self._months:
-                first, _ = first_of_month(index)
-                days = self._days(index, first)
-                at = bisect_left(days, ordinal - first)
-                if at < len(days):
-                    return first + days[at] if first + days[at] <= LAST_DAY else None
+            first, _ = first_of_month(index)
+            days = self._days(index, first)
+            at = bisect_left(days, ordinal - first)
+            if at < len(days):
+                return first + days[at] if first + days[at] <= LAST_DAY else None
         return None
 
     def _days(self, index: int, first: int) -> tuple[int, ...]:

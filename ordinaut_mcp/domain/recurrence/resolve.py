@@ -50,11 +50,11 @@ class _Change:
     """The first local time after those."""
 
 
-def _change(local: datetime, first: timedelta, second: timedelta, tz: ZoneInfo) -> _Change:
+def _change(local: datetime, offsets: tuple[timedelta, timedelta], tz: ZoneInfo) -> _Change:
     """The change around a local time whose two offsets differ."""
-    early, late = sorted((local - first, local - second))
+    early, late = sorted(local - offset for offset in offsets)
     at = change_between(early.replace(tzinfo=UTC), late.replace(tzinfo=UTC), tz)
-    sides = sorted((first, second))
+    sides = sorted(offsets)
     naive = at.replace(tzinfo=None)
     return _Change(at, naive + sides[0], naive + sides[1])
 
@@ -92,7 +92,7 @@ class LocalTimes:
         first, second = offsets_of(local, self._tz)
         if first == second:
             return Slot(_utc(local, first), local)
-        change = _change(local, first, second, self._tz)
+        change = _change(local, (first, second), self._tz)
         if first > second:
             slot = Slot(_utc(local, first), local)
             return slot if slot.at > after else self._plain(after, change.ends, budget)
@@ -115,7 +115,7 @@ class LocalTimes:
 
 
 class FixedTimes:
-    """Cron's way for jobs at fixed times.
+    """Cron's way for fixed times.
 
     What a gap skips runs once, at the first minute after it; a repeated time runs at its first
     passing. With `omit`, or when the clock jumps by more than three hours, a gap's times fall out.
@@ -133,7 +133,7 @@ class FixedTimes:
             first, second = offsets_of(local, self._tz)
             if first == second:
                 return Slot(_utc(local, first), local)
-            change = _change(local, first, second, self._tz)
+            change = _change(local, (first, second), self._tz)
             if first > second:
                 slot = Slot(_utc(local, first), local)
             else:
@@ -146,7 +146,7 @@ class FixedTimes:
 
 
 class WallClock:
-    """Cron's way for wildcard jobs: whenever the clock on the wall shows the time, also again."""
+    """Cron's way for wildcards: whenever the clock on the wall shows the time, also again."""
 
     def __init__(self, names: Names, tz: ZoneInfo, gap: Gap) -> None:
         self._names = names
@@ -160,7 +160,7 @@ class WallClock:
         slot = self._shown(after, now + SECOND, budget)
         first, second = offsets_of(now, self._tz)
         if first > second and first == offset:
-            again = self._second_pass(_change(now, first, second, self._tz), second, budget)
+            again = self._second_pass(_change(now, (first, second), self._tz), second, budget)
             if again is not None and (slot is None or again.at < slot.at):
                 return again
         return slot
@@ -170,7 +170,7 @@ class WallClock:
         while (local := self._names.first(start, budget)) is not None:
             first, second = offsets_of(local, self._tz)
             if first < second:
-                start = _change(local, first, second, self._tz).ends
+                start = _change(local, (first, second), self._tz).ends
                 continue
             at = _utc(local, first)
             return Slot(at if at > after else _utc(local, second), local)

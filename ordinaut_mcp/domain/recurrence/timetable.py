@@ -36,7 +36,7 @@ from ordinaut_mcp.domain.recurrence.words import (
     once_in_words,
     rule_in_words,
 )
-from ordinaut_mcp.domain.zone import Gap, to_instant, to_local, zone
+from ordinaut_mcp.domain.zone import Gap, shifted_instant, to_instant, to_local, zone
 
 TICK = timedelta(microseconds=1)
 
@@ -123,6 +123,20 @@ class Schedule:
             budget.spend()
             after = self._exclusions.skip_from(slot)
         return None
+
+    def next_unfired(self, after: datetime, *, fired: datetime) -> Occurrence | None:
+        """The first occurrence after an instant whose local time did not run yet.
+
+        For the moment when tzdata changed: a local time may then come a second time, at another
+        instant. `fired` is the naive local time that ran last. What counts elapsed time has no
+        local time to repeat.
+        """
+        if self.kind in {Kind.INTERVAL, Kind.IN}:
+            return self.next_after(after)
+        occurrence = self.next_after(max(after, shifted_instant(fired, self.tz)))
+        while occurrence is not None and occurrence.local <= fired:
+            occurrence = self.next_after(occurrence.at)
+        return occurrence
 
     def slots_after(self, after: datetime) -> Iterator[Occurrence]:
         """Every slot strictly after an instant, the excluded ones flagged; often without end."""

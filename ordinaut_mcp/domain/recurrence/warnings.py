@@ -49,7 +49,7 @@ def at_clock_changes(series: Named, tz: ZoneInfo, now: datetime) -> list[str]:
     said = dict[bool, str]()
     for change, moved in clock_changes(tz, now):
         forward = moved > ZERO
-        if forward not in said and (sentence := _at_change(series, tz, change, moved)):
+        if forward not in said and (sentence := _at_change(series, tz, change=change, moved=moved)):
             said[forward] = sentence
     return [said[kind] for kind in (True, False) if kind in said]
 
@@ -92,7 +92,7 @@ def at_rule(rule: Rule, start: datetime | None, first: datetime | None) -> list[
     return said
 
 
-def _at_change(series: Named, tz: ZoneInfo, change: datetime, moved: timedelta) -> str | None:
+def _at_change(series: Named, tz: ZoneInfo, *, change: datetime, moved: timedelta) -> str | None:
     """What happens to the first local time that a change skips or repeats, if there is one."""
     new = offset_at(change, tz)
     old = new - moved

@@ -28,27 +28,27 @@ def random_rule(random: Random) -> str:
     freq = random.choice(list(Freq))
     parts = [f"FREQ={freq.name}"]
 
-    def maybe(chance: float, name: str, low: int, high: int, most: int) -> None:
+    def maybe(chance: float, name: str, span: tuple[int, int], *, most: int) -> None:
         if random.random() < chance:
             signed = name in {"BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYSETPOS"}
             values = {
-                random.randint(low, high) * (random.choice((1, 1, -1)) if signed else 1)
+                random.randint(*span) * (random.choice((1, 1, -1)) if signed else 1)
                 for _ in range(random.randint(1, most))
             }
             parts.append(f"{name}={','.join(map(str, sorted(values)))}")
 
     if random.random() < 0.5:
         parts.append(f"INTERVAL={random.choice((1, 2, 3, 5, 7, 12, random.randint(1, 97)))}")
-    maybe(0.3, "BYMONTH", 1, 12, 5)
-    maybe(0.2 if freq == Freq.YEARLY else 0, "BYWEEKNO", 1, 53, 4)
-    maybe(0.15 if freq in {Freq.YEARLY, *list(Freq)[4:]} else 0, "BYYEARDAY", 1, 366, 8)
-    maybe(0.25 if freq != Freq.WEEKLY else 0, "BYMONTHDAY", 1, 31, 6)
+    maybe(0.3, "BYMONTH", (1, 12), most=5)
+    maybe(0.2 if freq == Freq.YEARLY else 0, "BYWEEKNO", (1, 53), most=4)
+    maybe(0.15 if freq in {Freq.YEARLY, *list(Freq)[4:]} else 0, "BYYEARDAY", (1, 366), most=8)
+    maybe(0.25 if freq != Freq.WEEKLY else 0, "BYMONTHDAY", (1, 31), most=6)
     if random.random() < 0.35:
         parts.append(f"BYDAY={_weekdays(random, freq, parts)}")
-    maybe(0.3, "BYHOUR", 0, 23, 4)
-    maybe(0.3, "BYMINUTE", 0, 59, 4)
-    maybe(0.2, "BYSECOND", 0, 59, 3)
-    maybe(0.25, "BYSETPOS", 1, random.choice((2, 4, 10)), 2)
+    maybe(0.3, "BYHOUR", (0, 23), most=4)
+    maybe(0.3, "BYMINUTE", (0, 59), most=4)
+    maybe(0.2, "BYSECOND", (0, 59), most=3)
+    maybe(0.25, "BYSETPOS", (1, random.choice((2, 4, 10))), most=2)
     if random.random() < 0.3:
         parts.append(f"WKST={random.choice(WEEKDAYS)}")
     if freq <= Freq.MONTHLY and random.random() < 0.3:

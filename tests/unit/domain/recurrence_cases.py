@@ -18,7 +18,7 @@ def recurrence_cases() -> list[dict[str, Any]]:
 
 def bad_schedules() -> list[dict[str, Any]]:
     """Hostile and mistaken schedules and zones, and some that must be taken."""
-    cases = json.loads((CASES / "bad_inputs.json").read_text(encoding="utf-8"))["cases"]
+    cases = json.loads((CASES / "bad_inputs.json").read_text(encoding="utf-8"))
     return [
         case
         for case in cases

@@ -30,7 +30,11 @@ def compiled(expr: str, **more: Any) -> Schedule:
 
 
 def accounted(
-    schedule: Schedule, now: datetime, policy: MisfirePolicy, due_from: datetime | None = None
+    schedule: Schedule,
+    now: datetime,
+    policy: MisfirePolicy,
+    *,
+    due_from: datetime | None = None,
 ) -> Accounting:
     first = schedule.next_after(BORN)
     assert first is not None

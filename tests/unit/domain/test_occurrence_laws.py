@@ -36,7 +36,7 @@ def owners(slot: Occurrence, accountings: list[Accounting]) -> list[str]:
 
 
 def lived(
-    schedule: Schedule, random: Random, policy: MisfirePolicy, end: datetime
+    schedule: Schedule, random: Random, *, policy: MisfirePolicy, end: datetime
 ) -> list[Accounting]:
     """Wake at random moments, sometimes after a long sleep or a step back, until the end."""
     first = schedule.next_after(BORN)
@@ -63,7 +63,7 @@ def test_every_slot_of_a_life_is_claimed_exactly_once_and_in_order(
         request = ScheduleRequest(expr=expr, timezone=zone_name, exclude=EXCLUDED)
         schedule = compile_schedule(request, now=BORN)
         policy = MisfirePolicy(misfire=misfire, max_lateness=timedelta(hours=6), catch_up_limit=9)
-        accountings = lived(schedule, random, policy, BORN + timedelta(days=6))
+        accountings = lived(schedule, random, policy=policy, end=BORN + timedelta(days=6))
         done_until = accountings[-1].next_at
         assert done_until is not None
         for slot in slots_up_to(schedule, done_until - timedelta(seconds=1)):

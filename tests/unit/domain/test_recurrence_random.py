@@ -55,7 +55,7 @@ def test_random_rules_name_what_brute_force_names() -> None:
     compared = 0
     for text, rule, anchor, random in rules(20261122, COUNT):
         start, end = random_window(random, anchor, rule.freq)
-        expected = slow_between(rule, anchor, start, end)[:MOST]
+        expected = slow_between(rule, anchor, start=start, end=end)[:MOST]
         if expected:
             assert named(expander_for(rule, anchor), start, end) == expected, (text, anchor)
             compared += 1

@@ -81,7 +81,9 @@ def test_seven_hundred_probes_agree_with_resolving_everything_and_sorting(gap: G
         after = change + timedelta(seconds=random.randint(-30 * 3_600, 30 * 3_600))
         near = after.replace(tzinfo=None, microsecond=0)
         span = timedelta(hours=52)
-        instants = brute_instants(slow_between(rule, anchor, near - span, near + span), tz, gap)
+        instants = brute_instants(
+            slow_between(rule, anchor, start=near - span, end=near + span), tz, gap
+        )
         expected = next(at for at in instants if at > after)
         slot = LocalTimes(expander_for(rule, anchor), tz, gap).after(after, Budget())
         assert slot is not None
@@ -97,8 +99,8 @@ def matches(cron: Cron, local: datetime) -> bool:
     )
 
 
-def brute_cron(cron: Cron, tz: ZoneInfo, low: datetime, high: datetime) -> list[datetime]:
-    """cronie's rules, minute by minute: what the clock shows, and for fixed jobs what it skips."""
+def brute_cron(cron: Cron, tz: ZoneInfo, *, low: datetime, high: datetime) -> list[datetime]:
+    """cronie's rules, minute by minute: what the clock shows, and for fixed times what it skips."""
     runs, at = set[datetime](), low
     while at < high:
         local, before = to_local(at, tz), to_local(at - MINUTE, tz)
@@ -127,7 +129,7 @@ def test_cron_runs_minute_by_minute_as_cronie_does(name: str, change: datetime) 
         while (slot := way.after(after, Budget())) and slot.at < high:
             found.append(slot.at)
             after = slot.at
-        assert found == brute_cron(cron, tz, low, high), (cron.fields, name)
+        assert found == brute_cron(cron, tz, low=low, high=high), (cron.fields, name)
 
 
 @pytest.mark.parametrize("expr", ["FREQ=MINUTELY;INTERVAL=30", "*/30 * * * *", "0,30 0-3 * * *"])

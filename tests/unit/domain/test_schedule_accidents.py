@@ -13,9 +13,16 @@ from ordinaut_mcp.errors import InvalidInput
 BORN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
-def compiled(expr: str, now: datetime = BORN, **more: str) -> Schedule:
-    timezone = more.pop("timezone", "Europe/Chisinau")
-    return compile_schedule(ScheduleRequest(expr=expr, timezone=timezone, **more), now=now)
+def compiled(
+    expr: str,
+    now: datetime = BORN,
+    *,
+    timezone: str = "Europe/Chisinau",
+    start_at: str | None = None,
+) -> Schedule:
+    return compile_schedule(
+        ScheduleRequest(expr=expr, timezone=timezone, start_at=start_at), now=now
+    )
 
 
 def test_a_daily_task_does_not_fire_twice_for_several_windows() -> None:

@@ -14,7 +14,6 @@ from ordinaut_mcp.domain.schedule import (
     Schedule,
     ScheduleLimits,
     ScheduleRequest,
-    compile_preview,
     compile_schedule,
 )
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
@@ -365,40 +364,6 @@ def test_a_stored_rule_without_its_anchor_is_a_fault() -> None:
     del stored["anchor"]
     with pytest.raises(ValueError, match="needs its anchor"):
         Schedule.from_dict(stored)
-
-
-def preview(expr: str, after: datetime | None = None, **more: Any) -> Schedule:
-    return compile_preview(asked(expr, **more), after=after, now=NOW)
-
-
-def test_a_preview_looks_at_the_past_and_far_ahead() -> None:
-    past = datetime(2020, 1, 1, tzinfo=UTC)
-    assert local_times(preview("0 9 * * *", past), 1, past) == ["2020-01-01T09:00"]
-    assert local_times(preview("2019-05-05T05:00"), 9, past) == []
-    assert local_times(preview("2126-01-01T00:00"), 9) == ["2126-01-01T00:00"]
-    assert local_times(preview("FREQ=SECONDLY", past), 1, past) == ["2020-01-01T02:00"]
-
-
-def test_a_preview_anchors_rules_and_intervals_at_the_midnight_of_after() -> None:
-    after = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)
-    assert local_times(preview("every 45m", after), 1, after) == ["2026-06-01T15:45"]
-    assert preview("FREQ=DAILY", after).anchor == datetime.fromisoformat("2026-06-01T00:00")
-    assert local_times(preview("in 20m", after), 1, after) == ["2026-06-01T15:27"]
-
-
-def test_a_preview_of_a_rule_that_ended_is_empty() -> None:
-    assert local_times(preview("FREQ=DAILY;UNTIL=20200101T000000Z"), 5) == []
-    assert local_times(preview("FREQ=DAILY;COUNT=2", start_at="2020-01-01T00:00"), 5) == []
-
-
-def test_a_preview_counts_as_if_created_at_after() -> None:
-    assert len(local_times(preview("FREQ=DAILY;BYHOUR=9;COUNT=5"), 9)) == 5
-
-
-def test_a_preview_of_the_impossible_is_refused() -> None:
-    with pytest.raises(InvalidInput) as refused:
-        preview("0 0 30 2 *")
-    assert refused.value.code == "never_fires"
 
 
 def test_a_question_beyond_the_calendar_has_no_answer() -> None:
