@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots
@@ -24,17 +25,21 @@ def account_for(task: DueTask, now: datetime) -> Accounted:
         now=now,
         policy=rules.misfire_policy,
     )
-    wanted, beyond, spent = _within_max_runs(due.runs, task, rules)
-    started, overlapped = _without_overlap(wanted, task.live_runs, rules)
+    # Overlap comes first: what it keeps out was not started, and max_runs counts what was.
+    wanted, overlapped = _without_overlap(due.runs, task.live_runs, rules)
+    started, beyond, spent = _within_max_runs(wanted, task, rules)
     ended = spent or due.next_at is None
     newest = _newest(due)
     return Accounted(
         runs=[_run(task.id, slot, due, rules=rules) for slot in started],
-        skips=[
-            *_skips(due),
-            *(_one("overlap", slot) for slot in overlapped),
-            *(_one("max_runs", slot) for slot in beyond),
-        ],
+        skips=sorted(
+            [
+                *_skips(due),
+                *_neighbours("overlap", overlapped, due),
+                *_neighbours("max_runs", beyond, due),
+            ],
+            key=lambda skip: skip.first,
+        ),
         next_run_at=None if ended else due.next_at,
         status=TaskStatus.COMPLETED if ended else TaskStatus.ACTIVE,
         tz_version=TZDATA_VERSION,
@@ -60,6 +65,20 @@ def _within_max_runs(
         return runs, (), False
     left = max(0, rules.max_runs - task.runs_started)
     return runs[:left], runs[left:], len(runs) >= left
+
+
+def _neighbours(
+    reason: str, slots: Sequence[Occurrence], due: Accounting
+) -> Sequence[SkippedSlots]:
+    """One row for slots that lie side by side; a stretch of another reason parts them."""
+    rows = list[SkippedSlots]()
+    for slot in slots:
+        last = rows[-1] if rows else None
+        if last and not any(last.last < other.first < slot.at for other in due.skipped):
+            rows[-1] = replace(last, last=slot.at, count=last.count + 1)
+        else:
+            rows.append(SkippedSlots(reason=reason, first=slot.at, last=slot.at, count=1))
+    return rows
 
 
 def _without_overlap(
@@ -97,7 +116,3 @@ def _skips(due: Accounting) -> list[SkippedSlots]:
         )
         for stretch in due.skipped
     ]
-
-
-def _one(reason: str, slot: Occurrence) -> SkippedSlots:
-    return SkippedSlots(reason=reason, first=slot.at, last=slot.at, count=1)

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from ordinaut_mcp.domain.duration import parse_in
 from ordinaut_mcp.domain.recurrence.admission import admit, close_count, refuse_impossible
-from ordinaut_mcp.domain.recurrence.exclusions import refuse_calendar
 from ordinaut_mcp.domain.recurrence.moment import Moment, parse_moment
 from ordinaut_mcp.domain.recurrence.request import (
     KINDS,
@@ -69,7 +68,6 @@ def compile_preview(
 def _read(request: ScheduleRequest, *, created: datetime, is_preview: bool = False) -> Schedule:
     kind = kind_of(request)
     zone(request.timezone)
-    refuse_calendar(request.exclude_calendar)
     start = _text(request.start_at, "start_at")
     return Schedule(
         kind=kind,
@@ -81,6 +79,7 @@ def _read(request: ScheduleRequest, *, created: datetime, is_preview: bool = Fal
         exclude=tuple(
             text_of(text, field=f"exclude[{index}]") for index, text in enumerate(request.exclude)
         ),
+        exclude_calendar=_text(request.exclude_calendar, "exclude_calendar"),
         anchor=_anchor(kind, request, created=created, is_preview=is_preview),
         since=None if start or is_preview else created,
     )

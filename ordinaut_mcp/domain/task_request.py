@@ -50,7 +50,6 @@ KEPT: Final = (
 SAME_AS: Final = {"dedupe_key": "key", "backoff_strategy": "backoff"}
 NOT_YET: Final = {
     "message": "Use `pipeline` instead.",
-    "exclude_calendar": "Use `exclude` with the dates themselves.",
     "agent": "Leave it out: the task is then your own.",
     "concurrency_key": "Leave it out; `overlap` keeps runs of one task apart.",
     "max_concurrent": "Leave it out; `overlap` keeps runs of one task apart.",

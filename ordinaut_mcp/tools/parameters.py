@@ -61,6 +61,14 @@ Exclude = Annotated[
         description="Local dates (2026-12-25) or times (2026-12-25T09:00) that are skipped.",
     ),
 ]
+ExcludeCalendar = Annotated[
+    str | None,
+    Field(
+        max_length=20,
+        description="A calendar whose holidays are skipped: a country (MD), a part of one (US-CA),"
+        " or an exchange (XNYS).",
+    ),
+]
 Gap = Annotated[
     Literal["shift", "omit"] | None,
     Field(

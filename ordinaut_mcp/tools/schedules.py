@@ -13,7 +13,16 @@ from ordinaut_mcp.domain.zone import TZDATA_VERSION
 from ordinaut_mcp.services.schedules import Preview, preview
 from ordinaut_mcp.tools.answers import PreviewAnswer, occurrence_view
 from ordinaut_mcp.tools.boundary import answer
-from ordinaut_mcp.tools.parameters import EndAt, Exclude, Expr, Gap, Kind, StartAt, Zone
+from ordinaut_mcp.tools.parameters import (
+    EndAt,
+    Exclude,
+    ExcludeCalendar,
+    Expr,
+    Gap,
+    Kind,
+    StartAt,
+    Zone,
+)
 from ordinaut_mcp.tools.registry import READS, Ctx, Registry, desk
 
 
@@ -25,6 +34,7 @@ async def preview_schedule(
     start_at: StartAt = None,
     end_at: EndAt = None,
     exclude: Exclude = None,
+    exclude_calendar: ExcludeCalendar = None,
     gap: Gap = None,
     after: Annotated[
         str | None, Field(max_length=40, description="Occurrences after this instant; default now.")
@@ -43,6 +53,7 @@ async def preview_schedule(
         start_at=start_at,
         end_at=end_at,
         exclude=tuple(exclude or ()),
+        exclude_calendar=exclude_calendar,
         gap=gap,
     )
     facts = preview_answer(preview(request, after=after, count=count, now=utc_now()))

@@ -25,3 +25,23 @@ def _plain(part: Mapping[str, Any]) -> dict[str, Any]:
     if len(options) == 1:
         return {**_plain(options[0]), **kept}
     return {"anyOf": [_plain(option) for option in options], **kept} if options else kept
+
+
+def plain_answer(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The first level of an answer's schema: what it holds, without the shape of each part.
+
+    The whole shapes are in docs/reference/tools.md. A client pays for every byte of this at the
+    start of each session.
+    """
+    parts = {name: _kind(part) for name, part in schema.get("properties", {}).items()}
+    plain: dict[str, Any] = {"type": "object", "properties": parts}
+    return {**plain, "required": schema["required"]} if "required" in schema else plain
+
+
+def _kind(part: Mapping[str, Any]) -> dict[str, Any]:
+    if "$ref" in part:
+        return {"type": "object"}
+    if "anyOf" in part:
+        kinds = [_kind(option).get("type") for option in part["anyOf"]]
+        return {"type": sorted(str(kind) for kind in kinds if kind)} if all(kinds) else {}
+    return {"type": part["type"]} if "type" in part else {}

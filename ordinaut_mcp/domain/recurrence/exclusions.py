@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ordinaut_mcp.domain.recurrence.calendars import HolidayCalendar
 from ordinaut_mcp.domain.recurrence.moment import parse_moment
 from ordinaut_mcp.domain.recurrence.resolve import Slot
 from ordinaut_mcp.domain.zone import shifted_instant
-from ordinaut_mcp.errors import InvalidInput, NotAvailable
+from ordinaut_mcp.errors import InvalidInput
 
 MOST: Final = 1_000
 LONGEST_DAY: Final = timedelta(hours=50)
@@ -18,13 +20,15 @@ LONGEST_DAY: Final = timedelta(hours=50)
 
 
 class Exclusions:
-    """The local dates, local times and instants that a caller excluded.
+    """The local dates, local times and instants that a caller excluded, and a calendar's holidays.
 
     Raises:
         InvalidInput: `invalid_schedule` or `too_complex`, with the field `exclude[n]`.
     """
 
-    def __init__(self, texts: Sequence[str], tz: ZoneInfo) -> None:
+    def __init__(
+        self, texts: Sequence[str], tz: ZoneInfo, calendar: HolidayCalendar | None = None
+    ) -> None:
         if len(texts) > MOST:
             raise InvalidInput(
                 f"At most {MOST} dates and times can be excluded, not {len(texts)}.",
@@ -36,6 +40,7 @@ class Exclusions:
             parse_moment(text, field=f"exclude[{index}]") for index, text in enumerate(texts)
         ]
         self._tz = tz
+        self._calendar = calendar
         self._days = {moment.local.date() for moment in moments if moment.is_date}
         self._instants = {moment.instant(tz) for moment in moments if not moment.is_date}
 
@@ -43,6 +48,8 @@ class Exclusions:
         """Why the slot does not run; None when it does."""
         if slot.local.date() in self._days:
             return f"{slot.local:%Y-%m-%d} is excluded"
+        if holiday := self._calendar and self._calendar.holiday(slot.local.date()):
+            return f"{slot.local:%Y-%m-%d} is a holiday: {holiday}"
         if slot.at in self._instants:
             return f"{slot.local:%Y-%m-%d %H:%M} is excluded"
         return None
@@ -50,8 +57,11 @@ class Exclusions:
     def begins_after(self, after: datetime) -> Iterator[tuple[datetime, date | None]]:
         """Where excluded dates and times begin that are not over at an instant, in order."""
         begins: list[tuple[datetime, date | None]] = [(at, None) for at in self._instants]
-        begins += [(shifted_instant(_midnight(day), self._tz), day) for day in self._days]
-        for begin, day in sorted(begins, key=lambda one: one[0]):
+        begins += [(self._begin(day), day) for day in self._days]
+        holidays = self._calendar.days_from(after.date() - LONGEST_DAY) if self._calendar else ()
+        # A calendar has no end: its days come one by one, and only as far as somebody asks.
+        also = ((self._begin(day), day) for day in holidays)
+        for begin, day in heapq.merge(sorted(begins, key=_begins), also, key=_begins):
             if begin > after or (day is not None and begin + LONGEST_DAY > after):
                 yield begin, day
 
@@ -61,26 +71,24 @@ class Exclusions:
         Whole days are jumped over, so that a dense schedule costs no step for each slot.
         """
         day = slot.local.date()
-        if day not in self._days:
+        if not self._is_out(day):
             return slot.at
-        while day in self._days:
+        while self._is_out(day):
             day += timedelta(days=1)
-        return max(slot.at, shifted_instant(_midnight(day), self._tz) - timedelta(seconds=1))
+        return max(slot.at, self._begin(day) - timedelta(seconds=1))
+
+    def _is_out(self, day: date) -> bool:
+        if day in self._days:
+            return True
+        return self._calendar is not None and self._calendar.holiday(day) is not None
+
+    def _begin(self, day: date) -> datetime:
+        return shifted_instant(_midnight(day), self._tz)
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
-def refuse_calendar(name: str | None) -> None:
-    """Named holiday calendars have their place here, but are not there yet.
-
-    Raises:
-        NotAvailable: a calendar was named.
-    """
-    if name is not None:
-        raise NotAvailable(
-            "Named holiday calendars are not available yet.",
-            field="exclude_calendar",
-            hint="Give the dates themselves in exclude, such as 2026-12-25.",
-        )
+def _begins(one: tuple[datetime, date | None]) -> datetime:
+    return one[0]

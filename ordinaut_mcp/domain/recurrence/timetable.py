@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ordinaut_mcp.domain.duration import parse_every
 from ordinaut_mcp.domain.recurrence.budget import Budget
+from ordinaut_mcp.domain.recurrence.calendars import HolidayCalendar, holiday_calendar
 from ordinaut_mcp.domain.recurrence.cron_text import parse_cron
 from ordinaut_mcp.domain.recurrence.exclusions import Exclusions
 from ordinaut_mcp.domain.recurrence.moment import parse_moment
@@ -70,6 +71,7 @@ class Schedule:
     start_text: str | None = None
     end_text: str | None = None
     exclude: tuple[str, ...] = ()
+    exclude_calendar: str | None = None
     anchor: datetime | None = None
     """`rrule`: the naive local DTSTART. `interval`, `in`: the aware UTC instant counted from."""
     since: datetime | None = None
@@ -87,7 +89,7 @@ class Schedule:
         derived: dict[str, Any] = {
             "tz": tz,
             "series": _series(self, tz),
-            "_exclusions": Exclusions(self.exclude, tz),
+            "_exclusions": Exclusions(self.exclude, tz, _calendar(self.exclude_calendar)),
             "_after": self._lower_bound(tz),
             "_until": _end(self.end_text, tz),
         }
@@ -204,6 +206,7 @@ class Schedule:
             "start_at": self.start_text,
             "end_at": self.end_text,
             "exclude": list(self.exclude),
+            "exclude_calendar": self.exclude_calendar,
             "anchor": _iso(self.anchor),
             "since": _iso(self.since),
             "last": _iso(self.last),
@@ -225,6 +228,7 @@ class Schedule:
             start_text=stored.get("start_at"),
             end_text=stored.get("end_at"),
             exclude=tuple(stored.get("exclude", ())),
+            exclude_calendar=stored.get("exclude_calendar"),
             anchor=_from_iso(stored.get("anchor")),
             since=_from_iso(stored.get("since")),
             last=_from_iso(stored.get("last")),
@@ -232,7 +236,7 @@ class Schedule:
 
     def without_end(self) -> Schedule:
         """The same without `end_at` and exclusions; for telling which of them ended it."""
-        return replace(self, end_text=None, exclude=())
+        return replace(self, end_text=None, exclude=(), exclude_calendar=None)
 
     def _slot_after(self, after: datetime, budget: Budget) -> Slot | None:
         if self._after is not None and after < self._after:
@@ -254,6 +258,10 @@ class Schedule:
             return self.since
         start = parse_moment(self.start_text, field="start_at").instant(tz)
         return start - TICK
+
+
+def _calendar(name: str | None) -> HolidayCalendar | None:
+    return None if name is None else holiday_calendar(name)
 
 
 def _series(schedule: Schedule, tz: ZoneInfo) -> Series:
