@@ -129,9 +129,7 @@ class StepAttempt:
             if (self._step.uses, name) in RAW
         }
         others = {name: value for name, value in self._step.arguments.items() if name not in raw}
-        rendered = render(others, self._context, field=f"{self._step.field}.with")
-        # An expression can make what no journal can keep, such as the character NUL.
-        return {**clean_json(rendered, field=f"{self._step.field}.with", limits=OUTPUT), **raw}
+        return {**render(others, self._context, field=f"{self._step.field}.with"), **raw}
 
     async def _called(self, call: StepCall) -> ToolOutcome:
         timeout = self._step.timeout or self._policies.step_timeout

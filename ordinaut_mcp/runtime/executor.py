@@ -125,8 +125,8 @@ class Executor:
                 continue
             if record and (ended := _ended(step, record)):
                 return ended
-            progress.under_way = (position, step)
-            match await self._attempt(progress, record).carry_out():
+            progress.under_way = place = (position, step)
+            match await self._attempt(progress, place, record).carry_out():
                 case Continued(skipped=True):
                     continue
                 case Continued(value=value, error=error):
@@ -137,9 +137,10 @@ class Executor:
                     return Parked(error)
         return Succeeded(progress.last, progress.verified)
 
-    def _attempt(self, progress: Progress, record: StepRecord | None) -> StepAttempt:
-        assert progress.under_way is not None  # noqa: S101 — the caller has just set it
-        position, step = progress.under_way
+    def _attempt(
+        self, progress: Progress, place: tuple[int, Step], record: StepRecord | None
+    ) -> StepAttempt:
+        position, step = place
         return StepAttempt(
             self._queue,
             self._tools,

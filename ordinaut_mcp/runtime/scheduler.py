@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from ordinaut_mcp.domain.decision import Accounted, DueTask
+from ordinaut_mcp.domain.decision import Accounted, DueTask, Recomputed, StaleTask
 from ordinaut_mcp.domain.materialise import account_for
 from ordinaut_mcp.domain.rezone import recompute
 from ordinaut_mcp.domain.task import TaskStatus
@@ -50,7 +50,7 @@ class Scheduler:
         count = BATCH
         while count == BATCH:
             count = await persisted(
-                lambda: self._slots.rezone(recompute, tz_version=TZDATA_VERSION, limit=BATCH)
+                lambda: self._slots.rezone(_recomputed, tz_version=TZDATA_VERSION, limit=BATCH)
             )
             if count:
                 log.info("%d tasks were computed anew with tzdata %s", count, TZDATA_VERSION)
@@ -80,6 +80,18 @@ def _guarded(task: DueTask, now: datetime) -> Accounted:
         return Accounted(
             next_run_at=task.next_run_at,
             status=TaskStatus.PAUSED,
-            note=f"Paused by Ordinaut: its schedule cannot be computed ({error}). Update it.",
+            note=_note(error),
             tz_version=TZDATA_VERSION,
         )
+
+
+def _recomputed(task: StaleTask) -> Recomputed:
+    try:
+        return recompute(task)
+    except Exception as error:
+        log.exception("task %s cannot be computed anew and is paused", task.id)
+        return Recomputed(next_run_at=task.next_run_at, status=TaskStatus.PAUSED, note=_note(error))
+
+
+def _note(error: Exception) -> str:
+    return f"Paused by Ordinaut: its schedule cannot be computed ({error}). Update it."

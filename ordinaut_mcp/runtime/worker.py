@@ -76,7 +76,7 @@ class Worker:
         self._clockwork = clockwork
         self._slots = slots
         self._lease_for = lease_for
-        self._held: dict[RunId, _Held] = {}
+        self._held: dict[Lease, _Held] = {}
         self._stopping = False
         self.doorbell = Doorbell()
         """Ring it when work may have arrived; polling covers every ring that is missed."""
@@ -108,8 +108,8 @@ class Worker:
         try:
             claimed = await self._claim(free)
             for run in claimed:
-                held = _Held(run.lease, deadline)
-                self._held[run.lease.run_id] = held
+                self._supersede(run.lease.run_id)
+                held = self._held[run.lease] = _Held(run.lease, deadline)
                 start_soon(self._attempt, run, held)
             if len(claimed) == free:
                 return timedelta(0)
@@ -121,6 +121,12 @@ class Worker:
             return SWEEP
         # Due and yet not claimed: locked by another, or it waits for another run of its task.
         return rest if rest > timedelta(0) else SHORTEST
+
+    def _supersede(self, run_id: RunId) -> None:
+        """A run that came back to the worker that lost it: its former attempt ends."""
+        for held in self._held.values():
+            if held.lease.run_id == run_id:
+                held.scope.cancel()
 
     async def _claim(self, free: int) -> Sequence[ClaimedRun]:
         # A cancel between the commit and the answer would strand the runs until their lease ends.
@@ -148,25 +154,24 @@ class Worker:
                 await self._settle(held.lease, outcome)
             if settling.cancelled_caught:
                 log.warning("%s is left to the reaper", run_name(held.lease.run_id))
-            del self._held[held.lease.run_id]
+            del self._held[held.lease]
             self.doorbell.ring()
 
     async def _keep_leases(self) -> None:
         """Renew at each third of the lease; an attempt's deadline is its lease's end."""
         while True:
             await anyio.sleep(self._lease_for.total_seconds() / 3)
-            if self._held:
+            held = [held for held in self._held.values() if not held.scope.cancel_called]
+            if held:
                 with suppress(Unavailable):  # two more tries fit inside the lease
-                    await self._renew([held.lease for held in self._held.values()])
+                    await self._renew(held)
 
-    async def _renew(self, leases: Sequence[Lease]) -> None:
+    async def _renew(self, leased: Sequence[_Held]) -> None:
         deadline = anyio.current_time() + self._lease_for.total_seconds()
+        leases = [held.lease for held in leased]
         lost = await self._queue.renew(self._process, leases, lease_for=self._lease_for)
-        for lease in leases:
-            held = self._held.get(lease.run_id)
-            if held is None or held.lease != lease:
-                continue
-            if lease.run_id in lost:
+        for held in leased:
+            if held.lease.run_id in lost:
                 held.scope.cancel()
             else:
                 held.deadline = held.scope.deadline = deadline

@@ -9,7 +9,7 @@ from typing import Any
 from ordinaut_mcp.domain import pausing
 from ordinaut_mcp.domain.decision import SkippedSlots, TaskWrite
 from ordinaut_mcp.domain.schedule import ScheduleLimits, compile_schedule
-from ordinaut_mcp.domain.stuck import AnySchedule
+from ordinaut_mcp.domain.stuck import AnySchedule, computable
 from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus
 from ordinaut_mcp.domain.task_request import kept, policies, same_schedule, schedule_request
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
@@ -46,11 +46,12 @@ class Edit:
         keeps = before is not None and schedule is before.definition.schedule
         first, skips = self._place(before, now) if keeps and before else (_first(schedule, now), ())
         if before and not keeps and _fires(before):
-            skips, _ = pausing.passed_over(before, now, reason=_why(before, "superseded"))
+            why = _why(before, "superseded")
+            skips, _ = pausing.passed_over(before, now, reason=why, goes_on=False)
         return TaskWrite(
             title=definition.title,
             tags=self.request.get("tags", ()),
-            status=status,
+            status=TaskStatus.COMPLETED if first is None else status,
             note=before.note if before and status is before.status else None,
             request=wanted,
             definition=definition.to_dict(),
@@ -66,6 +67,7 @@ class Edit:
         resumed = before.status is TaskStatus.PAUSED and self._status(before) is TaskStatus.ACTIVE
         if not resumed:
             return before.next_run_at, ()
+        computable(before.definition.schedule)
         skips, following = pausing.passed_over(before, now, reason="paused")
         return following, skips
 

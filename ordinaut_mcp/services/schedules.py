@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -25,10 +25,18 @@ def preview(request: ScheduleRequest, *, after: str | None, count: int, now: dat
     """The next `count` occurrences after `after` (default: now)."""
     since = parse_instant(after, field="after", timezone=request.timezone) if after else now
     schedule = compile_preview(request, after=since, now=now)
-    found = list(islice(schedule.slots_after(since), count + 1))
+    found = list(islice(_coming(schedule, since), count + 1))
     return Preview(
         schedule=schedule,
         occurrences=found[:count],
         complete=len(found) <= count,
         warnings=schedule.warnings(since),
     )
+
+
+def _coming(schedule: Schedule, since: datetime) -> Iterator[Occurrence]:
+    """The occurrences that will run; excluded ones are passed over in bulk."""
+    following = schedule.next_after(since)
+    while following is not None:
+        yield following
+        following = schedule.next_after(following.at)

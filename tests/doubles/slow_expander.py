@@ -16,13 +16,13 @@ DAY = timedelta(days=1)
 EPOCH = datetime.fromisoformat("0001-01-01T00:00")
 
 
-def slow_between(rule: Rule, anchor: datetime, start: datetime, end: datetime) -> list[datetime]:
+def slow_between(rule: Rule, anchor: datetime, *, start: datetime, end: datetime) -> list[datetime]:
     """All local times that the rule names in [start, end), ascending."""
     margin = {Freq.YEARLY: 368, Freq.MONTHLY: 70, Freq.WEEKLY: 15}.get(rule.freq, 0)
     low = max((start - timedelta(days=margin)).date(), (anchor - timedelta(days=margin)).date())
     high = (end + timedelta(days=margin)).date()
     periods = defaultdict[int, set[datetime]](set)
-    for period, day in _days(rule, anchor, low, high):
+    for period, day in _days(rule, anchor, low=low, high=high):
         for moment in _times(rule, anchor, day):
             number = period if rule.freq <= Freq.DAILY else _unit(rule, moment)
             periods[number].add(moment)
@@ -63,7 +63,7 @@ def _unit(rule: Rule, moment: datetime) -> int:
     return seconds // {Freq.HOURLY: 3_600, Freq.MINUTELY: 60, Freq.SECONDLY: 1}[rule.freq]
 
 
-def _days(rule: Rule, anchor: datetime, low: date, high: date) -> Iterator[tuple[int, date]]:
+def _days(rule: Rule, anchor: datetime, *, low: date, high: date) -> Iterator[tuple[int, date]]:
     """The days that the rule's day parts allow, each with the number of its period."""
     day = low
     while day <= high:
@@ -80,7 +80,7 @@ def _allowed(rule: Rule, anchor: datetime, day: date) -> bool:
         and (not rule.by_week_no or _in_weeks(rule, day))
         and (not rule.by_year_day or _from_both_ends(rule.by_year_day, *_in_year(day)))
         and (not rule.by_month_day or _from_both_ends(rule.by_month_day, *_in_month(day)))
-        and (not rule.by_day or any(_is_weekday(rule, day, *wanted) for wanted in rule.by_day))
+        and (not rule.by_day or any(_is_weekday(rule, day, wanted) for wanted in rule.by_day))
         and _inherited(rule, anchor, day)
     )
 
@@ -130,7 +130,8 @@ def _week(rule: Rule, day: date) -> tuple[int, int]:
     return (fourth.timetuple().tm_yday - 1) // 7 + 1, fourth.year
 
 
-def _is_weekday(rule: Rule, day: date, ordinal: int, weekday: int) -> bool:
+def _is_weekday(rule: Rule, day: date, wanted: tuple[int, int]) -> bool:
+    ordinal, weekday = wanted
     if day.weekday() != weekday:
         return False
     if ordinal == 0:
@@ -153,7 +154,7 @@ def _moved_days(rule: Rule, anchor: datetime, first: date) -> Iterator[tuple[int
     is_other = not (rule.by_month or rule.by_month_day) and first.month != anchor.month
     if rule.freq == Freq.YEARLY and is_other:
         by_month_day = ()
-    days = {_moved(rule, first, number, length) for number in by_month_day}
+    days = {_moved(rule, first, number, length=length) for number in by_month_day}
     if rule.by_year_day:
         of_year = _of_year(rule, first)
         days = days & of_year if rule.by_month_day else of_year
@@ -164,8 +165,8 @@ def _moved_days(rule: Rule, anchor: datetime, first: date) -> Iterator[tuple[int
 
 def _of_year(rule: Rule, first: date) -> set[date]:
     """What BYYEARDAY names in one month; what lies outside the year belongs to its end."""
-    january = first.replace(month=1)
-    days = {_moved(rule, january, number, _in_year(first)[1]) for number in rule.by_year_day}
+    january, length = first.replace(month=1), _in_year(first)[1]
+    days = {_moved(rule, january, number, length=length) for number in rule.by_year_day}
     return {
         day
         for day in days
@@ -175,7 +176,7 @@ def _of_year(rule: Rule, first: date) -> set[date]:
     }
 
 
-def _moved(rule: Rule, first: date, number: int, length: int) -> date:
+def _moved(rule: Rule, first: date, number: int, *, length: int) -> date:
     if abs(number) <= length:
         return first + (number - 1 if number > 0 else length + number) * DAY
     if number > 0:
@@ -187,7 +188,7 @@ def _weekday_stays(rule: Rule, first: date, day: date) -> bool:
     if not rule.by_day:
         return True
     if _period(rule, first) == _period(rule, day):
-        return any(_is_weekday(rule, day, *wanted) for wanted in rule.by_day)
+        return any(_is_weekday(rule, day, wanted) for wanted in rule.by_day)
     return (0, day.weekday()) in rule.by_day
 
 
