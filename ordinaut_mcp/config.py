@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -30,6 +30,14 @@ PINNED = (
     "NO_PROXY",
 )
 """What the runtime takes from its first starter: enough to find and start tool servers."""
+RULES: Final = {
+    "agent": "must be a name of at most 63 lower-case letters, digits, '_' and '-'",
+    "database_url": "must begin with postgresql://",
+    "redis_url": "must begin with redis://, rediss:// or unix://",
+}
+"""What is said instead of a pattern."""
+HIDDEN: Final = frozenset({"database_url", "redis_url"})
+"""May hold passwords: never shown."""
 
 
 def default_home() -> Path:
@@ -47,8 +55,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ORDINAUT_", extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=default_home)
-    database_url: str | None = None
-    redis_url: str | None = None
+    database_url: str | None = Field(default=None, pattern=r"^postgres(ql)?://|^\s*\w+\s*=")
+    redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://")
     tools_file: Path | None = None
     timezone: str | None = None
     agent: str = Field(default="local", pattern=r"^[a-z][a-z0-9_-]{0,62}$")
@@ -99,12 +107,27 @@ def load_settings(home: Path | None = None) -> Settings:
     """
     chosen = home or Path(os.environ.get("ORDINAUT_HOME") or default_home()).expanduser()
     path = chosen.absolute() / FILE_NAME
+    found = _read_file(path)
+    if "home" in found:
+        raise _wrong(f"{path} cannot say where it is itself: remove 'home'.", "home")
     try:
-        values: dict[str, Any] = {**_read_file(path), "home": chosen.absolute()}
+        values: dict[str, Any] = {**found, "home": chosen.absolute()}
         settings = Settings(**values)
     except ValidationError as error:
         raise _told(error, path) from None
-    return settings.model_copy(update={"home": chosen.absolute()})
+    return settings.model_copy(update={"home": chosen.absolute(), **_paths(settings, chosen)})
+
+
+def _paths(settings: Settings, home: Path) -> dict[str, Path]:
+    """The files that settings name: from the environment they are relative to the current
+    folder, from the file to the home."""
+    given = {"tools_file": settings.tools_file, "secrets_file": settings.secrets_file}
+    found: dict[str, Path] = {}
+    for name, path in given.items():
+        if path is not None:
+            base = Path.cwd() if f"ORDINAUT_{name.upper()}" in os.environ else home.absolute()
+            found[name] = base / path.expanduser()
+    return found
 
 
 def pin_environment(settings: Settings) -> Mapping[str, str]:
@@ -141,7 +164,7 @@ def _told(error: ValidationError, path: Path) -> InvalidInput:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = sorted(Settings.model_fields)
+        known = sorted(set(Settings.model_fields) - {"home"})
         return InvalidInput(
             f"{path} has an unknown key '{key}'.",
             code="invalid_config",
@@ -150,7 +173,9 @@ def _told(error: ValidationError, path: Path) -> InvalidInput:
             allowed=known,
         )
     name = f"ORDINAUT_{key.upper()}"
-    return _wrong(f"{name} (or '{key}' in {path}): {first['msg']}, not {first['input']!r}.", key)
+    said = RULES.get(key, first["msg"])
+    shown = "" if key in HIDDEN else f", not {first['input']!r}"
+    return _wrong(f"{name} (or '{key}' in {path}): {said}{shown}.", key)
 
 
 def _wrong(message: str, key: str) -> InvalidInput:

@@ -101,6 +101,14 @@ Account = Callable[[DueTask, datetime], Accounted]
 Recompute = Callable[[StaleTask], Recomputed]
 
 
+class Bell(Protocol):
+    """Wakes the runtime; a ring that is lost costs one poll, nothing more. Never raises."""
+
+    async def ring(self, bell: str) -> None:
+        """Ring after the commit, never inside the transaction."""
+        ...
+
+
 class TaskStore(Protocol):
     """The tasks of all owners; each method sees one owner's only."""
 
@@ -243,6 +251,22 @@ class RunQueue(Protocol):
 
     async def reap(self, *, crashes_allowed: int) -> int:
         """Return expired leases to the queue, or to the dead letters; how many."""
+        ...
+
+
+class CancelStore(Protocol):
+    """Ends runs before their time."""
+
+    async def wanted(self, process: ProcessId) -> Mapping[RunId, str]:
+        """The running runs of this process that somebody wants ended, each with the reason."""
+        ...
+
+    async def cancel(self, owner: str, run_id: RunId, *, reason: str) -> None:
+        """End one run: at once where it waits, else ask its worker; a finished one stays.
+
+        Raises:
+            NotFound: the owner has no such run.
+        """
         ...
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import cleandoc
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 from uuid import uuid4
 
+import anyio
 from mcp.server import CacheHint, MCPServer
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    CallToolResult,
+    ErrorData,
+    InputRequiredResult,
+    JSONRPCError,
+    Tool,
+    ToolAnnotations,
+)
 
 from ordinaut_mcp import __version__
 from ordinaut_mcp.errors import InvalidInput, OrdinautError, did_you_mean
@@ -48,6 +60,21 @@ ERROR: Final[Mapping[str, Any]] = {
 Lifespan = Callable[[], AbstractAsyncContextManager[Desk]]
 
 
+class Lines(Protocol):
+    """Where the messages come from: lines, held back until there is a way to answer bad ones."""
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        """The lines that may pass."""
+        ...
+
+    def open(self, unreadable: Unreadable) -> None:
+        """From now on lines are read, and one that cannot be is answered like this."""
+        ...
+
+
+Unreadable = Callable[[str | int | None, InvalidInput], Awaitable[None]]
+
+
 class OrdinautServer(MCPServer[Desk]):
     """The SDK's server, with our own way from raw arguments to a tool and from errors to words.
 
@@ -71,9 +98,30 @@ class OrdinautServer(MCPServer[Desk]):
             cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="public")},
         )
         self._offered: dict[str, ToolFunction] = {}
+        self._refused: dict[str, OrdinautError] = {}
         self._published: list[Tool] | None = None
         for noun in (tasks, schedules, runs, agenda, status, catalog):
             noun.register(self)
+
+    def refuse(self, request_id: str, error: OrdinautError) -> None:
+        """Have the call with this id answered with the error, whatever it asks."""
+        self._refused[request_id] = error
+
+    async def run_lines(self, lines: Lines) -> None:
+        """Serve over stdout what comes as lines, until they end."""
+        # The SDK only iterates over it.
+        source = cast("anyio.AsyncFile[str]", lines)
+        async with stdio_server(stdin=source) as (read, write):
+
+            async def unreadable(request_id: str | int | None, error: InvalidInput) -> None:
+                code = PARSE_ERROR if error.code == "parse_error" else INVALID_REQUEST
+                about = ErrorData(code=code, message=error.message, data=error.as_dict())
+                answer = JSONRPCError(jsonrpc="2.0", id=request_id, error=about)
+                await write.send(SessionMessage(answer))
+
+            lines.open(unreadable)
+            options = self._lowlevel_server.create_initialization_options()
+            await self._lowlevel_server.run(read, write, options)
 
     def offer(self, tool: ToolFunction, *, title: str, annotations: ToolAnnotations) -> None:
         """Publish the function under its own name; its docstring is what the model reads."""
@@ -110,6 +158,8 @@ class OrdinautServer(MCPServer[Desk]):
     ) -> CallToolResult:
         from ordinaut_mcp.domain.arguments import checked_arguments
 
+        if context and (refused := self._refused.pop(context.request_id, None)):
+            raise refused
         schemas = {tool.name: tool.input_schema for tool in await self.list_tools()}
         if name not in schemas:
             shown = name[:60]

@@ -108,6 +108,7 @@ CREATE TABLE ordinaut.run (
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE ordinaut.run IS 'Every occurrence until retention ends. While a run is unfinished its state is in due_work and here says queued.';
+COMMENT ON COLUMN ordinaut.run.state IS 'queued: not finished, see due_work; succeeded; failed: for good, a dead letter; canceled; skipped: an occurrence that never ran.';
 COMMENT ON COLUMN ordinaut.run.reason IS 'Why it was skipped or canceled.';
 COMMENT ON COLUMN ordinaut.run.scheduled_for IS 'The instant that the schedule names; never moved.';
 COMMENT ON COLUMN ordinaut.run.due_at IS 'When it should start: after snooze and jitter.';
@@ -137,6 +138,7 @@ CREATE TABLE ordinaut.step (
     PRIMARY KEY (run_id, path, run_created_at)
 ) PARTITION BY RANGE (run_created_at);
 COMMENT ON TABLE ordinaut.step IS 'The journal: the rendered input before the call, the output after it. A succeeded step is never called again.';
+COMMENT ON COLUMN ordinaut.step.state IS 'running: the call may have been sent; waiting: for a person, an event or a time; succeeded: never called again; failed; skipped: its condition did not hold; unknown: sent, and nobody knows what came of it.';
 COMMENT ON COLUMN ordinaut.step.path IS 'The step''s id; with its run it derives the idempotency key.';
 COMMENT ON COLUMN ordinaut.step.epoch IS 'The lease under which it was written.';
 
@@ -156,15 +158,18 @@ CREATE TABLE ordinaut.due_work (
     process_id     bigint,
     lease_until    timestamptz,
     started_at     timestamptz,
-    error          jsonb
+    error          jsonb,
+    cancel_reason  text
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE ordinaut.due_work IS 'Unfinished runs only: the queue. A finished run leaves it in the statement that writes run.';
+COMMENT ON COLUMN ordinaut.due_work.state IS 'queued: due at run_at; running: leased; retrying: failed or lost, due again at run_at; waiting: for a person, an event or a time, and claimed by nobody.';
 COMMENT ON COLUMN ordinaut.due_work.serial IS 'Not before every earlier unfinished run of its task.';
 COMMENT ON COLUMN ordinaut.due_work.failures IS 'Attempts that failed; max_retries counts them.';
 COMMENT ON COLUMN ordinaut.due_work.crashes IS 'Leases that expired; three make a dead letter.';
 COMMENT ON COLUMN ordinaut.due_work.epoch IS 'The fence: +1 with each claim, never lowered.';
 COMMENT ON COLUMN ordinaut.due_work.lease_until IS 'Renewed by heartbeats; therefore in no index.';
 COMMENT ON COLUMN ordinaut.due_work.error IS 'Why the last attempt failed, or why it waits.';
+COMMENT ON COLUMN ordinaut.due_work.cancel_reason IS 'Somebody asked for the end of this running run; its worker settles it.';
 CREATE INDEX due_work_claim ON ordinaut.due_work (priority DESC, run_at, run_id)
     WHERE state IN ('queued', 'retrying');
 COMMENT ON INDEX ordinaut.due_work_claim IS 'The claim: highest priority first, then the longest overdue.';
@@ -198,6 +203,7 @@ CREATE TABLE ordinaut.tool_server (
     changed_at timestamptz NOT NULL DEFAULT ordinaut.now()
 );
 COMMENT ON TABLE ordinaut.tool_server IS 'The tool servers of the tools file, as the runtime found them.';
+COMMENT ON COLUMN ordinaut.tool_server.state IS 'starting: its first catalog is still coming up; ready; failed: it is tried again; removed: no longer in the tools file.';
 
 CREATE TABLE ordinaut.tool (
     server        text NOT NULL REFERENCES ordinaut.tool_server (name) ON DELETE CASCADE,

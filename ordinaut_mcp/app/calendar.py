@@ -7,6 +7,7 @@ from datetime import timedelta
 from icalendar import Calendar, Event
 from icalendar.enums import STATUS
 
+from ordinaut_mcp.domain.run import RunKind
 from ordinaut_mcp.services.agenda import Agenda, Entry
 
 SHOWN_LENGTH = timedelta(minutes=5)
@@ -21,12 +22,17 @@ def calendar_of(agenda: Agenda) -> bytes:
     return calendar.to_ical()
 
 
+def _name(entry: Entry) -> str:
+    if entry.run and entry.kind is not RunKind.SCHEDULE:
+        return entry.run
+    return f"{entry.task}-{entry.scheduled_for or entry.at:%Y%m%dT%H%M%SZ}"
+
+
 def _event(entry: Entry, agenda: Agenda) -> Event:
-    nominal = entry.scheduled_for or entry.at
     ghost = entry.state in WILL_NOT_RUN
     summary = entry.title if entry.state == "scheduled" else f"{entry.title} ({entry.state})"
     return Event.new(
-        uid=f"{entry.task}-{nominal:%Y%m%dT%H%M%SZ}@ordinaut",
+        uid=f"{_name(entry)}@ordinaut",
         summary=summary,
         description=entry.note,
         start=entry.at,

@@ -100,11 +100,17 @@ class _Open:
     services: Services
 
     async def somebody_works(self) -> bool:
-        """Whether live runtime processes, on whatever host, serve this database."""
+        """Whether live runtime processes, on whatever host, serve this database.
+
+        Raises:
+            Unavailable: it does not answer, so that a runtime could not serve it either.
+        """
         try:
             return (await self.services.status.get(Caller("local"))).healthy
-        except Unavailable:
-            return False
+        except Unavailable as error:
+            if error.retry_after is None:  # it answers, and the runtime will make its schema
+                return False
+            raise
 
 
 @asynccontextmanager

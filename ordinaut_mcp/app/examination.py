@@ -18,7 +18,7 @@ from ordinaut_mcp.config import Settings
 from ordinaut_mcp.domain.zone import TZDATA_VERSION, zone
 from ordinaut_mcp.embedded.home import Home
 from ordinaut_mcp.embedded.info import RuntimeInfo
-from ordinaut_mcp.errors import OrdinautError
+from ordinaut_mcp.errors import OrdinautError, Unavailable
 from ordinaut_mcp.spine.link import server_version
 from ordinaut_mcp.store.diagnosis import diagnose
 from ordinaut_mcp.store.migrate import schema_state
@@ -39,26 +39,23 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Everything, in the order in which one thing rests on another."""
     runtime = local.found(settings)
-    looks: list[Callable[[], Iterator[Finding]]] = [
-        lambda: _program(settings),
-        lambda: _home(settings),
-        lambda: _runtime(runtime),
-        lambda: _database(settings, runtime),
-        lambda: _redis(settings, runtime),
-        lambda: _tools_file(settings),
-        lambda: _tool_servers(settings),
-    ]
-    return [finding for look in looks for finding in _guarded(look)]
+    looks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "ordinaut": lambda: _program(settings),
+        "home": lambda: _home(settings),
+        "runtime": lambda: _runtime(runtime),
+        "database": lambda: _database(settings, runtime),
+        "redis": lambda: _redis(settings, runtime),
+        "tools file": lambda: _tools_file(settings),
+        "tool servers": lambda: _tool_servers(settings),
+    }
+    return [finding for subject, look in looks.items() for finding in _guarded(subject, look)]
 
 
-def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    subject = "check"
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        for finding in look():
-            subject = finding.subject
-            yield finding
+        yield from look()
     except OrdinautError as error:
-        yield Finding(error.field or subject, "fail", error.message, error.hint)
+        yield Finding(subject, "fail", error.message, error.hint)
 
 
 def _program(settings: Settings) -> Iterator[Finding]:
@@ -100,7 +97,13 @@ def _database(settings: Settings, runtime: RuntimeInfo | None) -> Iterator[Findi
     if url is None:
         yield Finding("database", "warn", "embedded, and not running now", "ordinaut-mcp up")
         return
-    found = diagnose(url)
+    try:
+        found = diagnose(url)
+    except Unavailable as error:
+        ours = settings.database_url is None
+        mend = "ordinaut-mcp down && ordinaut-mcp up" if ours else "Check ORDINAUT_DATABASE_URL."
+        yield Finding("database", "fail", error.message, mend)
+        return
     yield Finding("database", "ok", f"PostgreSQL {found.version}")
     if abs(found.clock_skew_seconds) > 1:
         says = f"its clock is {found.clock_skew_seconds:+.1f} s off this machine's"

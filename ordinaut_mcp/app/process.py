@@ -16,6 +16,7 @@ from ordinaut_mcp import __version__
 from ordinaut_mcp.app.catalog import CatalogKeeper
 from ordinaut_mcp.bridge.bridge import Bridge
 from ordinaut_mcp.config import Settings
+from ordinaut_mcp.domain.rings import CANCELS, SLOTS, WORK
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 from ordinaut_mcp.runtime.clockwork import Clockwork
@@ -29,8 +30,8 @@ from ordinaut_mcp.runtime.steps.llm import FakeModel
 from ordinaut_mcp.runtime.supervisor import Loops, Supervisor, registered
 from ordinaut_mcp.runtime.tools import PipelineTools
 from ordinaut_mcp.runtime.worker import Worker
-from ordinaut_mcp.services.rings import SLOTS, WORK
-from ordinaut_mcp.store.bell import listening
+from ordinaut_mcp.store.bell import PostgresBell, listening
+from ordinaut_mcp.store.cancels import PostgresCancels
 from ordinaut_mcp.store.catalog import PostgresCatalog
 from ordinaut_mcp.store.pool import Pool, new_pool
 from ordinaut_mcp.store.processes import PostgresProcesses
@@ -50,6 +51,8 @@ def checked_roles(asked: Sequence[str]) -> Sequence[str]:
     Raises:
         InvalidInput, NotAvailable: the role, and which there are.
     """
+    if not asked:
+        raise InvalidInput("There is no role to play.", field="roles", allowed=ROLES)
     for role in asked:
         if role in NOT_YET:
             raise NotAvailable(
@@ -109,10 +112,11 @@ class RuntimeProcess:
                 clockwork,
                 slots=self._settings.worker_slots,
                 lease_for=self._settings.lease,
+                cancels=PostgresCancels(pool),
             )
         ring_worker = worker.doorbell.ring if worker else _nobody
         scheduler = (
-            Scheduler(PostgresSlots(pool), clockwork, on_runs=ring_worker)
+            Scheduler(PostgresSlots(pool), clockwork, on_runs=ring_worker, bell=PostgresBell(pool))
             if "scheduler" in self._roles
             else None
         )
@@ -122,7 +126,11 @@ class RuntimeProcess:
             every = max(timedelta(seconds=0.5), self._settings.lease / 6)
             duties.append(reaper(queue, every=every, on_returned=ring_worker))
             duties.append(Duty("partitions", processes.keep_partitions, every=DAY))
-        rings = {WORK: ring_worker, SLOTS: ring_scheduler}
+        rings = {
+            WORK: ring_worker,
+            SLOTS: ring_scheduler,
+            CANCELS: worker.cancel_bell.ring if worker else _nobody,
+        }
         return Loops(
             before=(bridge.run, keeper.run) if worker else (),
             scheduler=scheduler,

@@ -15,6 +15,7 @@ from ordinaut_mcp.services.runs import RunService
 from ordinaut_mcp.services.status import StatusService
 from ordinaut_mcp.services.tasks import TaskService
 from ordinaut_mcp.store.bell import PostgresBell
+from ordinaut_mcp.store.cancels import PostgresCancels
 from ordinaut_mcp.store.catalog import PostgresCatalog
 from ordinaut_mcp.store.pool import Pool
 from ordinaut_mcp.store.processes import PostgresProcesses
@@ -38,7 +39,7 @@ def services_over(pool: Pool, settings: Settings) -> Services:
             limits=ScheduleLimits(min_interval=shortest),
             default_timezone=settings.zone_name,
         ),
-        runs=RunService(tasks, runs, bell),
+        runs=RunService(tasks, runs, PostgresCancels(pool), bell),
         catalog=catalog,
         agenda=AgendaService(tasks, runs),
         backfills=BackfillService(tasks, runs, bell),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractAsyncContextManager
 
+import anyio
+
 from ordinaut_mcp import logs
 from ordinaut_mcp.app.desk import local_desk
+from ordinaut_mcp.app.gate import Gate, own_stdin
 from ordinaut_mcp.config import load_settings
 from ordinaut_mcp.errors import OrdinautError
 from ordinaut_mcp.server import OrdinautServer
@@ -26,5 +29,9 @@ def serve_stdio() -> int:
 
     server = OrdinautServer(life)
     logs.quiet()
-    server.run()
+    anyio.run(_serve, server)
     return 0
+
+
+async def _serve(server: OrdinautServer) -> None:
+    await server.run_lines(Gate(own_stdin(), server.refuse))

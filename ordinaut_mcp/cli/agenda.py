@@ -35,7 +35,7 @@ def agenda(
     if ics:
         from ordinaut_mcp.app.calendar import calendar_of
 
-        typer.echo(calendar_of(found).decode(), nl=False)
+        typer.echo(calendar_of(found), nl=False)
         return
     facts = agenda_answer(found, settings.zone_name)
     data(facts.model_dump(mode="json"), in_words(facts), as_json=as_json)

@@ -87,6 +87,8 @@ class Accounted:
     status: TaskStatus = TaskStatus.ACTIVE
     note: str | None = None
     tz_version: str = ""
+    ends_older_runs: bool = False
+    """What is still unfinished of this task makes room for the new runs."""
     last_slot_at: datetime | None = None
     """The newest slot that was accounted for, and its local time (naive)."""
     last_slot_local: datetime | None = None

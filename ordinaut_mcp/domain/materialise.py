@@ -43,6 +43,7 @@ def account_for(task: DueTask, now: datetime) -> Accounted:
         next_run_at=None if ended else due.next_at,
         status=TaskStatus.COMPLETED if ended else TaskStatus.ACTIVE,
         tz_version=TZDATA_VERSION,
+        ends_older_runs=rules.overlap is Overlap.CANCEL_RUNNING and bool(started),
         last_slot_at=newest,
         last_slot_local=newest and to_local(newest, zone(definition.schedule.timezone)),
     )

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypedDict
 
 from ordinaut_mcp.domain.decision import MovedRun, NewRun, SkippedSlots, SnoozeWrite
 from ordinaut_mcp.domain.materialise import slot_key
+from ordinaut_mcp.domain.pausing import passed_over
 from ordinaut_mcp.domain.run import RunKind
 from ordinaut_mcp.domain.schedule import Occurrence, Schedule
 from ordinaut_mcp.domain.stuck import computable
@@ -47,10 +49,12 @@ def snoozer(request: SnoozeRequest) -> Snooze:
         )
 
     def decide(task: Task, moved: MovedRun | None, now: datetime) -> SnoozeWrite:
-        _refuse_not_active(task)
+        _refuse_not_active(task, moved)
+        if moved and task.next_run_at is not None and moved.due_at > task.next_run_at:
+            moved = None
         if request.skip is not None:
-            return _skipped(task, request.skip)
-        if moved is not None and (task.next_run_at is None or moved.due_at <= task.next_run_at):
+            return _skipped(task, request.skip, moved)
+        if moved is not None:
             to = _target(request, max(moved.due_at, now), now)
             return SnoozeWrite(moved=moved, to=to, next_run_at=task.next_run_at)
         return _moved(task, request, now)
@@ -59,11 +63,12 @@ def snoozer(request: SnoozeRequest) -> Snooze:
 
 
 def _moved(task: Task, request: SnoozeRequest, now: datetime) -> SnoozeWrite:
-    slot, following = _next_two(task)
+    slot = _running(task, 1)[0]
     to = _target(request, max(slot.at, now), now)
     rules = task.definition.policies
     spent = rules.max_runs is not None and task.runs_started + 1 >= rules.max_runs
-    after = None if spent or following is None else following.at
+    excluded, following = _excluded(task, slot)
+    after = None if spent else following
     return SnoozeWrite(
         run=NewRun(
             slot_key=slot_key(slot.at),
@@ -73,34 +78,61 @@ def _moved(task: Task, request: SnoozeRequest, now: datetime) -> SnoozeWrite:
             priority=rules.priority,
             serial=rules.overlap is not Overlap.ALLOW,
         ),
+        skips=excluded,
         to=to,
         next_run_at=after,
         status=TaskStatus.ACTIVE if after else TaskStatus.COMPLETED,
-        last_slot_at=slot.at,
-        last_slot_local=to_local(slot.at, computable(task.definition.schedule).tz),
+        **_newest(task, slot, excluded),
     )
 
 
-def _skipped(task: Task, count: int) -> SnoozeWrite:
-    slots = _running(task, count + 1)
-    left_out, following = slots[:count], slots[count:]
-    if len(left_out) < count:
+def _skipped(task: Task, count: int, moved: MovedRun | None) -> SnoozeWrite:
+    """The moved occurrence is the next one, and the first to be left out."""
+    own = [_snoozed(moved.scheduled_for, moved.scheduled_for, 1)] if moved else []
+    wanted = count - len(own)
+    if wanted == 0:
+        at = task.next_run_at
+        return SnoozeWrite(moved=moved, skips=own, to=at, next_run_at=at, status=task.status)
+    left_out = list[Occurrence]()
+    if task.next_run_at is not None:
+        left_out += _running(task, wanted)
+    if len(left_out) < wanted:
         raise InvalidInput(
-            f"Only {len(left_out)} occurrences are to come.",
+            f"Only {len(left_out) + len(own)} occurrences are to come.",
             code="out_of_range",
             field="skip",
             hint="Cancel the task if none of them should run: cancel_task.",
         )
-    first, last = left_out[0], left_out[-1]
-    after = following[0].at if following else None
+    excluded, after = _excluded(task, left_out[-1])
     return SnoozeWrite(
-        skips=[SkippedSlots(reason="snoozed", first=first.at, last=last.at, count=count)],
+        moved=moved,
+        skips=[*own, _snoozed(left_out[0].at, left_out[-1].at, wanted), *excluded],
         to=after,
         next_run_at=after,
         status=TaskStatus.ACTIVE if after else TaskStatus.COMPLETED,
-        last_slot_at=last.at,
-        last_slot_local=to_local(last.at, computable(task.definition.schedule).tz),
+        **_newest(task, left_out[-1], excluded),
     )
+
+
+def _snoozed(first: datetime, last: datetime, count: int) -> SkippedSlots:
+    return SkippedSlots(reason="snoozed", first=first, last=last, count=count)
+
+
+def _excluded(task: Task, upto: Occurrence) -> tuple[Sequence[SkippedSlots], datetime | None]:
+    """What is excluded before a slot and on the way to the one after it; and that one."""
+    skips, following = passed_over(task, upto.at, reason="snoozed")
+    return [skip for skip in skips if skip.reason == "excluded"], following
+
+
+class _Newest(TypedDict):
+    last_slot_at: datetime
+    last_slot_local: datetime
+
+
+def _newest(task: Task, slot: Occurrence, excluded: Sequence[SkippedSlots]) -> _Newest:
+    at = max([slot.at, *(skip.last for skip in excluded)])
+    tz = computable(task.definition.schedule).tz
+    return _Newest(last_slot_at=at, last_slot_local=to_local(at, tz))
 
 
 def _target(request: SnoozeRequest, base: datetime, now: datetime) -> datetime:
@@ -121,11 +153,6 @@ def _target(request: SnoozeRequest, base: datetime, now: datetime) -> datetime:
     return to
 
 
-def _next_two(task: Task) -> tuple[Occurrence, Occurrence | None]:
-    slots = _running(task, 2)
-    return slots[0], slots[1] if len(slots) > 1 else None
-
-
 def _running(task: Task, count: int) -> Sequence[Occurrence]:
     schedule: Schedule = computable(task.definition.schedule)
     if task.next_run_at is None:
@@ -137,7 +164,10 @@ def _running(task: Task, count: int) -> Sequence[Occurrence]:
     return list(islice(slots, count))
 
 
-def _refuse_not_active(task: Task) -> None:
+def _refuse_not_active(task: Task, moved: MovedRun | None) -> None:
+    # A task that is completed may still have its last occurrence before it, moved.
+    if task.status is TaskStatus.COMPLETED and moved is not None:
+        return
     if task.status is not TaskStatus.ACTIVE:
         raise Conflict(
             f"{task.name} is {task.status.value}; there is no occurrence to move.",

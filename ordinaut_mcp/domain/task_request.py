@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from ordinaut_mcp.domain.arguments import checked_arguments
+from ordinaut_mcp.domain.clean import one_line
 from ordinaut_mcp.domain.retry import Backoff, RetryPolicy
 from ordinaut_mcp.domain.schedule import Kind, ScheduleRequest
 from ordinaut_mcp.domain.stuck import AnySchedule
 from ordinaut_mcp.domain.task import Overlap, Policies, task_number
-from ordinaut_mcp.errors import InvalidInput, NotAvailable
+from ordinaut_mcp.errors import InvalidInput, NotAvailable, did_you_mean
 
 SCHEDULE_PART: Final = (
     "schedule_expr",
@@ -54,6 +56,14 @@ NOT_YET: Final = {
     "concurrency_key": "Leave it out; `overlap` keeps runs of one task apart.",
     "max_concurrent": "Leave it out; `overlap` keeps runs of one task apart.",
 }
+BACKOFF: Final[Mapping[str, Any]] = {
+    "properties": {
+        "strategy": {"enum": [strategy.value for strategy in Backoff]},
+        "base_seconds": {"type": "number", "minimum": 0.001, "maximum": 86_400},
+        "max_seconds": {"type": "number", "minimum": 0.001, "maximum": 604_800},
+    }
+}
+PAYLOAD: Final = ("pipeline", "params")
 ORDINARY_LATENESS: Final = timedelta(hours=12)
 
 
@@ -70,14 +80,8 @@ def plain_request(given: Mapping[str, Any], *, default_timezone: str) -> dict[st
             raise NotAvailable(
                 f"'{name}' is not available in this version.", field=name, hint=instead
             )
-    if request.get("overlap") == Overlap.CANCEL_RUNNING:
-        raise NotAvailable(
-            "overlap 'cancel_running' is not available in this version.",
-            field="overlap",
-            allowed=["skip", "queue", "allow"],
-        )
     _open_payload(request)
-    _check_key(request.get("key"))
+    _check_texts(request)
     request.setdefault("timezone", default_timezone)
     request.setdefault("schedule_kind", "auto")
     return request
@@ -166,6 +170,7 @@ def _open_payload(request: dict[str, Any]) -> None:
                 field="payload",
                 hint='\'payload\' is {"pipeline": […], "params": {…}}.',
             )
+        _check_payload(payload)
         request.update(payload)
     if "pipeline" not in request:
         raise InvalidInput(
@@ -175,6 +180,32 @@ def _open_payload(request: dict[str, Any]) -> None:
             hint='For example pipeline: [{"id": "a", "uses": "SERVER.TOOL", "with": {…}}];'
             " list_pipeline_tools says what steps may use.",
         )
+
+
+def _check_payload(payload: Mapping[str, Any]) -> None:
+    for name in payload:
+        if name not in PAYLOAD:
+            raise InvalidInput(
+                f"There is no '{name[:60]}' in a payload.",
+                code="unknown_field",
+                field=f"payload.{name[:60]}",
+                hint=did_you_mean(name, PAYLOAD) or "Give it as an argument of its own.",
+                allowed=PAYLOAD,
+            )
+    if not isinstance(payload.get("params", {}), dict):
+        raise InvalidInput(
+            "'payload.params' must be an object.", code="wrong_type", field="payload.params"
+        )
+
+
+def _check_texts(request: Mapping[str, Any]) -> None:
+    if "title" in request:
+        one_line(request["title"], "title", 200)
+    if "key" in request:
+        one_line(request["key"], "key", 200)
+        _check_key(request["key"])
+    for index, tag in enumerate(request.get("tags", ())):
+        one_line(tag, f"tags[{index}]", 50)
 
 
 def _check_key(key: str | None) -> None:
@@ -193,7 +224,7 @@ def _seconds(request: Mapping[str, Any], name: str, default: timedelta | None) -
 
 def _retry(request: Mapping[str, Any]) -> RetryPolicy:
     asked = request.get("backoff", "exponential_jitter")
-    strategy: Mapping[str, Any] = {"strategy": asked} if isinstance(asked, str) else asked
+    strategy = {"strategy": asked} if isinstance(asked, str) else checked_backoff(asked)
     base = timedelta(seconds=strategy.get("base_seconds", 1))
     longest = timedelta(seconds=strategy.get("max_seconds", 300))
     if base > longest:
@@ -209,3 +240,16 @@ def _retry(request: Mapping[str, Any]) -> RetryPolicy:
         base=base,
         longest=longest,
     )
+
+
+def checked_backoff(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The object form of `backoff`, held to its own small schema.
+
+    Raises:
+        InvalidInput: with the field `backoff.…`.
+    """
+    try:
+        return checked_arguments(BACKOFF, asked)
+    except InvalidInput as error:
+        error.field = f"backoff.{error.field}"
+        raise

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from ordinaut_mcp.domain.decision import Accounted, DueTask, Recomputed, StaleTask
 from ordinaut_mcp.domain.materialise import account_for
 from ordinaut_mcp.domain.rezone import recompute
+from ordinaut_mcp.domain.rings import CANCELS, WORK
 from ordinaut_mcp.domain.task import TaskStatus
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
 from ordinaut_mcp.errors import Unavailable
-from ordinaut_mcp.ports import SlotStore
+from ordinaut_mcp.ports import Bell, SlotStore
 from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
 from ordinaut_mcp.runtime.persistence import persisted
@@ -29,10 +30,14 @@ SHORTEST = timedelta(milliseconds=50)
 class Scheduler:
     """Accounts for every slot that is due. Any number of them may run on one database."""
 
-    def __init__(self, slots: SlotStore, clockwork: Clockwork, *, on_runs: Ring) -> None:
+    def __init__(
+        self, slots: SlotStore, clockwork: Clockwork, *, on_runs: Ring, bell: Bell | None = None
+    ) -> None:
         self._slots = slots
         self._clockwork = clockwork
         self._on_runs = on_runs
+        self._bell = bell
+        self._ends_runs = False
         self.doorbell = Doorbell()
         """Ring it when a task was made or changed."""
 
@@ -58,9 +63,10 @@ class Scheduler:
     async def _tick(self) -> timedelta:
         """Take what is due; how long nothing will be due, zero: there may be more."""
         try:
-            due = await self._slots.materialise(_guarded, limit=BATCH)
+            self._ends_runs = False
+            due = await self._slots.materialise(self._account, limit=BATCH)
             if due:
-                self._on_runs()
+                await self._tell()
                 return timedelta(0)
             rest = await self._slots.next_due_in()
         except Unavailable:
@@ -69,6 +75,19 @@ class Scheduler:
         if rest is None:
             return SWEEP
         return rest if rest > timedelta(0) else SHORTEST
+
+    def _account(self, task: DueTask, now: datetime) -> Accounted:
+        accounted = _guarded(task, now)
+        self._ends_runs = self._ends_runs or accounted.ends_older_runs
+        return accounted
+
+    async def _tell(self) -> None:
+        """Wake the workers: those in this process at once, the others by the bell."""
+        self._on_runs()
+        if self._bell is not None:
+            await self._bell.ring(WORK)
+            if self._ends_runs:
+                await self._bell.ring(CANCELS)
 
 
 def _guarded(task: DueTask, now: datetime) -> Accounted:

@@ -12,6 +12,7 @@ import anyio
 from anyio import CancelScope
 
 from ordinaut_mcp.domain.run import (
+    Cancelled,
     ClaimedRun,
     Failed,
     Lease,
@@ -22,7 +23,7 @@ from ordinaut_mcp.domain.run import (
     run_name,
 )
 from ordinaut_mcp.errors import Unavailable
-from ordinaut_mcp.ports import RunQueue
+from ordinaut_mcp.ports import CancelStore, RunQueue
 from ordinaut_mcp.runtime.clockwork import Clockwork
 from ordinaut_mcp.runtime.doorbell import Doorbell
 from ordinaut_mcp.runtime.persistence import LeaseLost, persisted
@@ -49,6 +50,7 @@ class _Held:
     lease: Lease
     deadline: float
     scope: CancelScope = field(default_factory=CancelScope)
+    cancelled: str | None = None
 
 
 class Worker:
@@ -69,6 +71,7 @@ class Worker:
         *,
         slots: int = 16,
         lease_for: timedelta = timedelta(seconds=30),
+        cancels: CancelStore | None = None,
     ) -> None:
         self._process = process
         self._queue = queue
@@ -78,6 +81,9 @@ class Worker:
         self._lease_for = lease_for
         self._held: dict[Lease, _Held] = {}
         self._stopping = False
+        self._cancels = cancels
+        self.cancel_bell = Doorbell()
+        """Ring it when somebody may want a run of ours to end."""
         self.doorbell = Doorbell()
         """Ring it when work may have arrived; polling covers every ring that is missed."""
 
@@ -90,6 +96,8 @@ class Worker:
         """Work until stopped or cancelled."""
         async with anyio.create_task_group() as whole:
             whole.start_soon(self._keep_leases)
+            if self._cancels is not None:
+                whole.start_soon(self._heed, self._cancels)
             async with anyio.create_task_group() as attempts:
                 while not self._stopping:
                     rest = await self._claim_into(attempts.start_soon)
@@ -142,7 +150,7 @@ class Worker:
                 held.scope.deadline = held.deadline
                 outcome = await self._execute(claimed)
             if held.scope.cancelled_caught:
-                outcome = None
+                outcome = Cancelled(held.cancelled) if held.cancelled else None
         except LeaseLost:
             outcome = None
         except Exception:
@@ -156,6 +164,17 @@ class Worker:
                 log.warning("%s is left to the reaper", run_name(held.lease.run_id))
             del self._held[held.lease]
             self.doorbell.ring()
+
+    async def _heed(self, cancels: CancelStore) -> None:
+        """End the runs that somebody wants ended."""
+        while True:
+            await self.cancel_bell.wait(self._lease_for / 3)
+            with suppress(Unavailable):  # the next look tells the same
+                wanted = await cancels.wanted(self._process)
+                for lease, held in list(self._held.items()):
+                    if reason := wanted.get(lease.run_id):
+                        held.cancelled = reason
+                        held.scope.cancel()
 
     async def _keep_leases(self) -> None:
         """Renew at each third of the lease; an attempt's deadline is its lease's end."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from ordinaut_mcp.domain.run import Run, RunState, run_name
+from ordinaut_mcp.domain.run import Run, RunKind, RunState, run_name
+from ordinaut_mcp.domain.schedule import Occurrence
 from ordinaut_mcp.domain.task import Task, TaskStatus, task_name
 from ordinaut_mcp.ports import RunStore, TaskStore
 from ordinaut_mcp.services.caller import Caller
@@ -27,6 +28,7 @@ class Entry:
     title: str
     timezone: str
     run: str | None = None
+    kind: RunKind = RunKind.SCHEDULE
     scheduled_for: datetime | None = None
     """The nominal instant, where the row stands at another one."""
     note: str | None = None
@@ -42,6 +44,10 @@ class Agenda:
     truncated: bool
 
 
+def _at(entry: Entry) -> datetime:
+    return entry.at
+
+
 class AgendaService:
     """Looks ahead over all tasks of a caller."""
 
@@ -53,14 +59,29 @@ class AgendaService:
         """What comes within the span, the soonest first, at most `limit` rows."""
         now = await self._tasks.now()
         until = now + span
-        # The limit's first rows can only come from the tasks whose next slots are the soonest.
-        tasks = await self._tasks.coming(caller.agent, until=until, limit=limit + 1)
+        tasks = await self._coming(caller, now, until, limit=limit + 1)
         runs = await self._runs.unfinished(caller.agent, limit=limit + 1)
         rows = [_of_task(task, now, until) for task in tasks]
-        started = (_of_run(run, now) for run in runs if run.due_at <= until)
-        merged = heapq.merge(started, *rows, key=lambda entry: entry.at)
+        # The queue's order is that of the next attempts; the rows stand where they were due.
+        started = sorted((_of_run(run, now) for run in runs if run.due_at <= until), key=_at)
+        merged = heapq.merge(started, *rows, key=_at)
         found = [entry for _, entry in zip(range(limit + 1), merged, strict=False)]
         return Agenda(now=now, until=until, entries=found[:limit], truncated=len(found) > limit)
+
+    async def _coming(
+        self, caller: Caller, now: datetime, until: datetime, *, limit: int
+    ) -> Sequence[Task]:
+        """The limit's first rows can only come from the tasks whose next slots are the soonest.
+
+        A paused task stands still at the slot where it was paused; it takes nobody's place.
+        """
+        asked = limit
+        while True:
+            found = await self._tasks.coming(caller.agent, until=until, limit=asked)
+            standing = sum(task.status is TaskStatus.PAUSED for task in found)
+            if len(found) < asked or asked >= limit + standing:
+                return found
+            asked = 2 * (limit + standing)
 
 
 def _of_task(task: Task, now: datetime, until: datetime) -> Iterator[Entry]:
@@ -69,9 +90,9 @@ def _of_task(task: Task, now: datetime, until: datetime) -> Iterator[Entry]:
     paused = task.status is TaskStatus.PAUSED
     first = task.next_run_at or now
     since = max(now, first - TICK) if paused else first - TICK
-    for slot in takewhile(lambda slot: slot.at <= until, schedule.slots_after(since)):
+    for slot in takewhile(lambda slot: slot.at <= until, _slots(task, since)):
         state = "paused" if paused else "excluded" if slot.excluded else "scheduled"
-        late = not paused and slot.at < now - ON_TIME
+        late = state == "scheduled" and slot.at < now - ON_TIME
         yield Entry(
             at=slot.at,
             state="late" if late else state,
@@ -82,10 +103,23 @@ def _of_task(task: Task, now: datetime, until: datetime) -> Iterator[Entry]:
         )
 
 
+def _slots(task: Task, since: datetime) -> Iterator[Occurrence]:
+    """The slots after an instant, up to the last run that `max_runs` allows."""
+    most = task.definition.policies.max_runs
+    left = None if most is None else most - task.runs_started
+    for slot in task.definition.schedule.slots_after(since):
+        if left is not None and left <= 0:
+            return
+        if left is not None and slot.excluded is None:
+            left -= 1
+        yield slot
+
+
 def _of_run(run: Run, now: datetime) -> Entry:
-    moved = run.due_at > run.scheduled_for and run.state is RunState.QUEUED and run.due_at > now
+    waits = run.state is RunState.QUEUED and run.due_at > now
+    moved = run.kind is RunKind.SCHEDULE and run.due_at != run.scheduled_for
     overdue = run.state is RunState.QUEUED and run.due_at < now - ON_TIME
-    state = "snoozed" if moved else "late" if overdue else run.state.value
+    state = "snoozed" if moved and waits else "late" if overdue else run.state.value
     return Entry(
         at=run.due_at,
         state=state,
@@ -93,6 +127,7 @@ def _of_run(run: Run, now: datetime) -> Entry:
         title=run.title,
         timezone=run.timezone,
         run=run_name(run.id),
+        kind=run.kind,
         scheduled_for=run.scheduled_for if moved else None,
         note="due, and not yet taken by a worker" if overdue else None,
     )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 from ordinaut_mcp.domain.decision import NewRun
+from ordinaut_mcp.domain.rings import WORK
 from ordinaut_mcp.domain.run import RunKind
 from ordinaut_mcp.domain.schedule import Occurrence
 from ordinaut_mcp.domain.stuck import computable
 from ordinaut_mcp.domain.task import TaskStatus
 from ordinaut_mcp.errors import Conflict, InvalidInput
-from ordinaut_mcp.ports import RunStore, TaskStore
+from ordinaut_mcp.ports import Bell, RunStore, TaskStore
 from ordinaut_mcp.services.caller import Caller
-from ordinaut_mcp.services.rings import WORK, Bell
 
 MOST = 10_000
 TICK = timedelta(microseconds=1)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class BackfillService:
         _check_range(since, until, now)
         # What lies before the task was made is what a backfill is for.
         schedule = replace(computable(task.definition.schedule), since=None)
-        slots = takewhile(lambda slot: slot.at < until, schedule.slots_after(since - TICK))
+        slots = takewhile(lambda slot: slot.at < until, schedule.slots_after(_before(since)))
         found = list(islice((slot for slot in slots if slot.excluded is None), MOST + 1))
         if len(found) > MOST:
             raise InvalidInput(
@@ -85,6 +86,10 @@ class BackfillService:
         made = await self._runs.order_all(task, wanted) if wanted else 0
         await self._bell.ring(WORK)
         return Backfilled(occurrences=found, made=made)
+
+
+def _before(since: datetime) -> datetime:
+    return since - TICK if since > BEGINNING else since
 
 
 def _check_range(since: datetime, until: datetime, now: datetime) -> None:

@@ -11,23 +11,25 @@ from uuid import uuid4
 import anyio
 
 from ordinaut_mcp.domain.decision import NewRun
+from ordinaut_mcp.domain.rings import CANCELS, WORK
 from ordinaut_mcp.domain.run import LIVE, Run, RunId, RunKind, RunState, parse_run_name
 from ordinaut_mcp.domain.task import TaskDefinition, TaskStatus
 from ordinaut_mcp.errors import Conflict
-from ordinaut_mcp.ports import RunFilter, RunStore, TaskStore
+from ordinaut_mcp.ports import Bell, CancelStore, RunFilter, RunStore, TaskStore
 from ordinaut_mcp.services.caller import Caller
-from ordinaut_mcp.services.rings import WORK, Bell
 
 FIRST_LOOK = timedelta(milliseconds=40)
+SETTLED_WITHIN = timedelta(seconds=1)
 SLOWEST_LOOK = timedelta(milliseconds=400)
 
 
 class RunService:
     """What agents may ask about runs."""
 
-    def __init__(self, tasks: TaskStore, runs: RunStore, bell: Bell) -> None:
+    def __init__(self, tasks: TaskStore, runs: RunStore, cancels: CancelStore, bell: Bell) -> None:
         self._tasks = tasks
         self._runs = runs
+        self._cancels = cancels
         self._bell = bell
 
     async def run_now(
@@ -57,6 +59,13 @@ class RunService:
             )
         await self._bell.ring(WORK)
         return await self.finished(caller, ordered.run_id, within=wait)
+
+    async def cancel(self, caller: Caller, reference: str) -> Run:
+        """End one run; the answer holds it as it is a moment later."""
+        run_id = parse_run_name(reference)
+        await self._cancels.cancel(caller.agent, run_id, reason="canceled_by_owner")
+        await self._bell.ring(CANCELS)
+        return await self.finished(caller, run_id, within=SETTLED_WITHIN)
 
     async def finished(self, caller: Caller, run_id: RunId, *, within: timedelta) -> Run:
         """The run as soon as it has ended or parked, or as it is when the time is up."""

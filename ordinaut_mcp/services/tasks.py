@@ -9,17 +9,17 @@ from typing import Any
 
 from ordinaut_mcp.domain import pausing
 from ordinaut_mcp.domain.decision import SnoozeWrite, TaskWrite
+from ordinaut_mcp.domain.rings import SLOTS, WORK
 from ordinaut_mcp.domain.run import Run, TaskId
 from ordinaut_mcp.domain.schedule import Occurrence, ScheduleLimits
 from ordinaut_mcp.domain.snoozing import SnoozeRequest, snoozer
 from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus, task_name
 from ordinaut_mcp.domain.task_request import merged, plain_request
 from ordinaut_mcp.errors import NotFound
-from ordinaut_mcp.ports import RunFilter, RunStore, SnoozeStore, TaskFilter, TaskStore
+from ordinaut_mcp.ports import Bell, RunFilter, RunStore, SnoozeStore, TaskFilter, TaskStore
 from ordinaut_mcp.services.caller import Caller
 from ordinaut_mcp.services.edit import Edit
 from ordinaut_mcp.services.pipelines import PipelineService
-from ordinaut_mcp.services.rings import SLOTS, WORK, Bell
 
 NEXT_SHOWN = 3
 TICK = timedelta(microseconds=1)

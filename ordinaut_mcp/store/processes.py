@@ -29,7 +29,7 @@ LEAVE: Final[LiteralString] = """
 ALIVE: Final[LiteralString] = """
     SELECT *, ordinaut.now() - heartbeat_at AS age
     FROM ordinaut.process
-    WHERE stopped_at IS NULL AND heartbeat_at > ordinaut.now() - %(within)s
+    WHERE stopped_at IS NULL AND heartbeat_at > ordinaut.now() - %(within)s::interval
     ORDER BY id
 """
 DEPTH: Final[LiteralString] = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, LiteralString
@@ -11,17 +12,23 @@ from psycopg.types.json import Jsonb
 
 from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots, StaleTask
 from ordinaut_mcp.domain.run import TaskId
+from ordinaut_mcp.domain.stuck import computable
 from ordinaut_mcp.domain.task import Task
+from ordinaut_mcp.domain.zone import to_local
 from ordinaut_mcp.ports import Account, Recompute
+from ordinaut_mcp.store.cancels import yield_to_newer
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
 # SKIP LOCKED lets schedulers work side by side, and leaves alone a task that is being edited:
-# the edit sets its own next_run_at, and the task is due again right after.
+# the edit sets its own next_run_at, and the task is due again right after. What was ordered by
+# hand or for the past never uses up a slot: it is no overlap, the slot's run waits its turn.
 DUE: Final[LiteralString] = """
     SELECT t.id, t.owner, t.generation, t.next_run_at, t.runs_started, r.definition,
            ordinaut.now() AS now,
            (SELECT count(*) FROM ordinaut.due_work d
-            WHERE d.task_id = t.id AND NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
+            JOIN ordinaut.run e ON e.id = d.run_id AND e.created_at = d.run_created_at
+            WHERE d.task_id = t.id AND e.kind IN ('schedule', 'event')
+              AND NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
            ) AS live_runs
     FROM ordinaut.task t
     JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
@@ -60,20 +67,48 @@ MAKE_RUNS: Final[LiteralString] = """
                                    serial)
     SELECT f.run_id, ordinaut.now(), w.task_id, w.owner, w.due_at, w.priority, 'queued', w.serial
     FROM fresh f JOIN wanted w ON w.task_id = f.task_id AND w.slot = f.key
-    RETURNING run_id
+    RETURNING run_id, task_id
 """
+# A long run keeps slot after slot out: as long as nothing comes in between they are one stretch.
 WRITE_SKIPS: Final[LiteralString] = """
+    WITH given AS (
+        SELECT s.*, row_number() OVER (PARTITION BY s.task_id ORDER BY s.first) AS place
+        FROM unnest(
+            %(task_id)s::bigint[], %(generation)s::int[], %(owner)s::text[], %(reason)s::text[],
+            %(first)s::timestamptz[], %(last)s::timestamptz[], %(count)s::bigint[],
+            %(is_exact)s::boolean[]
+        ) AS s (task_id, generation, owner, reason, first, last, count, is_exact)
+    ), grown AS (
+        UPDATE ordinaut.run r
+        SET skipped_until = g.last, skipped_count = r.skipped_count + g.count,
+            skipped_is_exact = r.skipped_is_exact AND g.is_exact, finished_at = ordinaut.now()
+        FROM given g
+        CROSS JOIN LATERAL (
+            SELECT n.id, n.created_at FROM ordinaut.run n
+            WHERE n.task_id = g.task_id ORDER BY n.id DESC LIMIT 1
+        ) AS newest
+        WHERE g.reason = 'overlap' AND g.place = 1
+          AND r.id = newest.id AND r.created_at = newest.created_at AND r.state = 'skipped'
+          AND r.reason = g.reason AND r.generation = g.generation AND r.skipped_until < g.first
+        RETURNING g.task_id, g.first
+    )
     INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state, reason,
                               scheduled_for, due_at, skipped_until, skipped_count,
                               skipped_is_exact, finished_at)
     SELECT nextval('ordinaut.run_id'), ordinaut.now(), s.task_id, s.generation, s.owner,
            'schedule', 'skipped', s.reason, s.first, s.first, s.last, s.count, s.is_exact,
            ordinaut.now()
-    FROM unnest(
-        %(task_id)s::bigint[], %(generation)s::int[], %(owner)s::text[], %(reason)s::text[],
-        %(first)s::timestamptz[], %(last)s::timestamptz[], %(count)s::bigint[],
-        %(is_exact)s::boolean[]
-    ) AS s (task_id, generation, owner, reason, first, last, count, is_exact)
+    FROM given s
+    WHERE NOT EXISTS (SELECT FROM grown w WHERE w.task_id = s.task_id AND w.first = s.first)
+"""
+# Only for the schedule that the slots belong to: another one begins with a clean sheet.
+NOTE_NEWEST: Final[LiteralString] = """
+    UPDATE ordinaut.task t
+    SET last_slot_at = %(at)s, last_slot_local = %(local)s
+    FROM ordinaut.task_revision r
+    WHERE t.id = %(id)s AND r.task_id = t.id AND r.generation = t.generation
+      AND r.definition -> 'schedule' = %(schedule)s
+      AND (t.last_slot_at IS NULL OR t.last_slot_at < %(at)s)
 """
 ADVANCE: Final[LiteralString] = """
     UPDATE ordinaut.task t
@@ -96,6 +131,7 @@ STALE: Final[LiteralString] = """
     FROM ordinaut.task t
     JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
     WHERE t.status IN ('active', 'paused') AND t.tz_version <> %(tz_version)s
+      AND t.next_run_at IS NOT NULL
     ORDER BY t.id
     LIMIT %(limit)s
     FOR UPDATE OF t SKIP LOCKED
@@ -151,8 +187,20 @@ class PostgresSlots:
 
 async def write_skips(connection: Connection, task: Task, skips: Sequence[SkippedSlots]) -> None:
     """Record what did not run, inside the caller's transaction."""
+    if not skips:
+        return
     origin = {"id": task.id, "generation": task.generation, "owner": task.owner}
     await _insert_skips(connection, [(origin, skip) for skip in skips])
+    schedule, newest = computable(task.definition.schedule), max(skip.last for skip in skips)
+    await connection.execute(
+        NOTE_NEWEST,
+        {
+            "id": task.id,
+            "at": newest,
+            "local": to_local(newest, schedule.tz),
+            "schedule": Jsonb(schedule.to_dict()),
+        },
+    )
 
 
 async def make_runs(
@@ -182,7 +230,16 @@ async def make_runs(
 async def _write(connection: Connection, accounted: Sequence[tuple[DictRow, Accounted]]) -> None:
     if not accounted:
         return
-    await make_runs(connection, [(task, run) for task, result in accounted for run in result.runs])
+    made = await make_runs(
+        connection, [(task, run) for task, result in accounted for run in result.runs]
+    )
+    started = Counter(run["task_id"] for run in made)
+    yielding = {task["id"] for task, result in accounted if result.ends_older_runs}
+    first = {
+        task: min(run["run_id"] for run in made if run["task_id"] == task)
+        for task in yielding & set(started)
+    }
+    await yield_to_newer(connection, first)
     await _insert_skips(
         connection, [(task, skip) for task, result in accounted for skip in result.skips]
     )
@@ -194,7 +251,7 @@ async def _write(connection: Connection, accounted: Sequence[tuple[DictRow, Acco
             "status": [result.status for _, result in accounted],
             "note": [result.note for _, result in accounted],
             "tz_version": [result.tz_version for _, result in accounted],
-            "runs": [len(result.runs) for _, result in accounted],
+            "runs": [started[task["id"]] for task, _ in accounted],
             "last_slot_at": [result.last_slot_at for _, result in accounted],
             "last_slot_local": [result.last_slot_local for _, result in accounted],
         },

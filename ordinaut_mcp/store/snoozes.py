@@ -10,7 +10,7 @@ from ordinaut_mcp.domain.decision import MovedRun, SnoozeWrite
 from ordinaut_mcp.domain.run import RunId
 from ordinaut_mcp.domain.snoozing import Snooze
 from ordinaut_mcp.domain.task import Task, no_such_task
-from ordinaut_mcp.store import slots, tasks
+from ordinaut_mcp.store import moved, slots, tasks
 from ordinaut_mcp.store.pool import Connection, Pool, row, transaction
 
 # Only a run that waits for its time alone: what retries or runs has begun.
@@ -64,12 +64,17 @@ class PostgresSnoozes:
 
 
 async def _write(connection: Connection, task: Task, write: SnoozeWrite) -> None:
+    skips = write.skips
     if write.moved is not None:
-        await connection.execute(MOVE_AGAIN, {"run_id": write.moved.run_id, "to": write.to})
-        return
+        if not skips:
+            await connection.execute(MOVE_AGAIN, {"run_id": write.moved.run_id, "to": write.to})
+            return
+        # The first of them is the moved one's, which has its row already.
+        await moved.skip_moved(connection, task, write.moved.run_id)
+        skips = skips[1:]
     origin = {"id": task.id, "generation": task.generation, "owner": task.owner}
     made = await slots.make_runs(connection, [(origin, write.run)] if write.run else [])
-    await slots.write_skips(connection, task, write.skips)
+    await slots.write_skips(connection, task, skips)
     parameters: dict[str, Any] = {
         "task_id": task.id,
         "next_run_at": write.next_run_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -309,7 +310,13 @@ def _steps(run: Run) -> list[StepView]:
             ),
         )
     ordered = sorted(journalled.values(), key=lambda step: (step.position, step.path))
-    return [step_view(step, run.timezone) for step in ordered]
+    return [step_view(_told(step, run), run.timezone) for step in ordered]
+
+
+def _told(step: StepRecord, run: Run) -> StepRecord:
+    """A call that was under way when its run was ended: nobody knows what became of it."""
+    ended = run.finished_at is not None and step.state is StepState.RUNNING
+    return replace(step, state=StepState.UNKNOWN) if ended else step
 
 
 def _maybe(moment: datetime | None, timezone: str) -> str | None:

@@ -17,7 +17,7 @@ from ordinaut_mcp.tools.answers import RunAnswer, RunsAnswer, run_view
 from ordinaut_mcp.tools.boundary import answer
 from ordinaut_mcp.tools.cutting import cut
 from ordinaut_mcp.tools.parameters import Cursor, Key, Limit, Params, RunRef, TaskRef
-from ordinaut_mcp.tools.registry import READS, STARTS, Ctx, Registry, asked, desk
+from ordinaut_mcp.tools.registry import ENDS, READS, STARTS, Ctx, Registry, asked, desk
 
 When = Annotated[
     str | None, Field(max_length=40, description="An instant: 2026-12-24T18:00 or with an offset.")
@@ -103,8 +103,20 @@ async def get_run(
     return answer(sentences.whole_run(shown), RunAnswer(run=shown))
 
 
+async def cancel_run(run: RunRef, ctx: Ctx) -> Annotated[CallToolResult, RunAnswer]:
+    """End one run: at once while it waits, within a moment while a step is running.
+
+    What a step has done already is not undone; later steps are not started. A run that has ended
+    stays as it is. The task goes on; cancel_task ends that. Errors: `not_found`: call list_runs.
+    """
+    caller, services = await asked(ctx)
+    view = cut(run_view(await services.runs.cancel(caller, run), whole=True))
+    return answer(sentences.whole_run(view), RunAnswer(run=view))
+
+
 def register(server: Registry) -> None:
     """Publish the tools about runs."""
     server.offer(run_now, title="Run a task now", annotations=STARTS)
     server.offer(list_runs, title="List runs", annotations=READS)
+    server.offer(cancel_run, title="Cancel a run", annotations=ENDS)
     server.offer(get_run, title="Show a run", annotations=READS)

@@ -1,0 +1,78 @@
+"""Cancellation in PostgreSQL: what waits ends at once, what runs is ended by its worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, LiteralString
+
+from ordinaut_mcp.domain.run import ProcessId, RunId, no_such_run, run_name
+from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
+
+WANTED: Final[LiteralString] = """
+    SELECT run_id, cancel_reason
+    FROM ordinaut.due_work
+    WHERE process_id = %(process)s AND state = 'running' AND cancel_reason IS NOT NULL
+"""
+END_WAITING: Final[LiteralString] = """
+    WITH gone AS (
+        DELETE FROM ordinaut.due_work
+        WHERE run_id = ANY (%(ids)s) AND state IN ('queued', 'retrying', 'waiting')
+        RETURNING run_id, run_created_at, started_at, attempt, error
+    )
+    UPDATE ordinaut.run r
+    SET state = 'canceled', reason = %(reason)s, finished_at = ordinaut.now(),
+        started_at = gone.started_at, attempt = gone.attempt, error = gone.error
+    FROM gone
+    WHERE r.id = gone.run_id AND r.created_at = gone.run_created_at
+"""
+ASK_RUNNING: Final[LiteralString] = """
+    UPDATE ordinaut.due_work SET cancel_reason = %(reason)s
+    WHERE run_id = ANY (%(ids)s) AND state = 'running'
+"""
+OWN: Final[LiteralString] = """
+    SELECT id FROM ordinaut.run WHERE id = %(id)s AND owner = %(owner)s
+"""
+# A run that was moved ahead of its time has not begun to overlap anything.
+EARLIER: Final[LiteralString] = """
+    SELECT d.run_id
+    FROM unnest(%(task_ids)s::bigint[], %(first_runs)s::bigint[]) AS n (task_id, first_run)
+    JOIN ordinaut.due_work d ON d.task_id = n.task_id AND d.run_id < n.first_run
+    WHERE NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
+    FOR UPDATE OF d
+"""
+
+
+class PostgresCancels:
+    """The `CancelStore` port over PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def wanted(self, process: ProcessId) -> Mapping[RunId, str]:
+        """The running runs of this process that somebody wants ended, each with the reason."""
+        async with connected(self._pool) as connection:
+            found = await rows(connection, WANTED, {"process": process})
+        return {RunId(one["run_id"]): one["cancel_reason"] for one in found}
+
+    async def cancel(self, owner: str, run_id: RunId, *, reason: str) -> None:
+        """End one run: at once where it waits, else ask its worker; a finished one stays."""
+        async with transaction(self._pool) as connection:
+            if await row(connection, OWN, {"id": run_id, "owner": owner}) is None:
+                raise no_such_run(run_name(run_id))
+            await end(connection, [run_id], reason=reason)
+
+
+async def end(connection: Connection, runs: Sequence[int], *, reason: str) -> None:
+    """End unfinished runs inside the caller's transaction; the bell tells their workers."""
+    parameters = {"ids": list(runs), "reason": reason}
+    await connection.execute(END_WAITING, parameters)
+    await connection.execute(ASK_RUNNING, parameters)
+
+
+async def yield_to_newer(connection: Connection, first_runs: Mapping[int, int]) -> None:
+    """End the unfinished runs of these tasks that are older than their first new run."""
+    if not first_runs:
+        return
+    parameters = {"task_ids": list(first_runs), "first_runs": list(first_runs.values())}
+    older = await rows(connection, EARLIER, parameters)
+    await end(connection, [found["run_id"] for found in older], reason="overlap")
