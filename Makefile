@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo check test coverage bench clean
+.PHONY: help demo check test coverage published bench clean
 
 help:
 	@echo "make demo      the main job, in under a minute"
@@ -41,6 +41,9 @@ test: $(VENV)/dev
 coverage: $(VENV)/dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+published: $(VENV)/dev
+	$(BIN)/python -m ordinaut_mcp.tools.publishing > published.tmp && mv published.tmp ordinaut_mcp/tools/published.json
 
 bench: $(VENV)/dev
 	$(BIN)/python bench/next_occurrence.py

@@ -37,7 +37,9 @@ def find_or_start(settings: Settings, *, seconds: float = 60.0) -> RuntimeInfo:
 
 def start(settings: Settings) -> None:
     """Have a local runtime come up, and do not wait for it; an old one is left alone."""
-    environment = {**process_environment(), "ORDINAUT_HOME": str(settings.home)}
+    # What the first starter gave holds for every later one, so that tool servers are still found.
+    pinned = {**process_environment(), **settings.environment}
+    environment = {**pinned, "ORDINAUT_HOME": str(settings.home)}
     if settings.tools_file is not None:
         # The runtime lives in its home: a path that was relative here is another one there.
         environment["ORDINAUT_TOOLS_FILE"] = str(settings.tools_file)

@@ -24,14 +24,24 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Say the version and leave.")] = False,
-) -> None:
-    """Time, state and discipline for AI agents: a durable scheduler that any MCP client mounts."""
-    if version:
+def _say_version(asked: bool) -> None:
+    if asked:
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        # Eager: it needs no command behind it.
+        typer.Option(
+            "--version", help="Say the version and leave.", callback=_say_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Time, state and discipline for AI agents: a durable scheduler that any MCP client mounts."""
+    del version
 
 
 for noun in (serve, local, schema, doctor, demo, preview, agenda):

@@ -224,7 +224,8 @@ def _seconds(request: Mapping[str, Any], name: str, default: timedelta | None) -
 
 def _retry(request: Mapping[str, Any]) -> RetryPolicy:
     asked = request.get("backoff", "exponential_jitter")
-    strategy = {"strategy": asked} if isinstance(asked, str) else checked_backoff(asked)
+    named = isinstance(asked, str)
+    strategy: dict[str, Any] = {"strategy": asked} if named else checked_backoff(asked)
     base = timedelta(seconds=strategy.get("base_seconds", 1))
     longest = timedelta(seconds=strategy.get("max_seconds", 300))
     if base > longest:

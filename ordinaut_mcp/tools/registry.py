@@ -52,3 +52,18 @@ async def asked(ctx: Ctx) -> tuple[Caller, Services]:
     """Who asks, and the services; waits while the runtime is still coming up."""
     found = desk(ctx)
     return found.caller, await found.services()
+
+
+class Noun(Protocol):
+    """A module with tools."""
+
+    def register(self, server: Registry) -> None:
+        """Offer its tools."""
+        ...
+
+
+def nouns() -> tuple[Noun, ...]:
+    """Every module with tools, in the order in which they are listed."""
+    from ordinaut_mcp.tools import agenda, catalog, runs, schedules, status, tasks
+
+    return (tasks, schedules, runs, agenda, status, catalog)
