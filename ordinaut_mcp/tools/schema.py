@@ -30,8 +30,8 @@ def _plain(part: Mapping[str, Any]) -> dict[str, Any]:
 def plain_answer(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The first level of an answer's schema: what it holds, without the shape of each part.
 
-    The whole shapes are in docs/reference/tools.md. A client pays for every byte of this at the
-    start of each session.
+    answers.py has the whole shapes. A client pays for every byte of this at the start of each
+    session.
     """
     parts = {name: _kind(part) for name, part in schema.get("properties", {}).items()}
     plain: dict[str, Any] = {"type": "object", "properties": parts}

@@ -59,7 +59,7 @@ Misfire = Annotated[
 ]
 Overlap = Annotated[
     Literal["skip", "queue", "allow", "cancel_running"] | None,
-    Field(description="While an earlier run is unfinished: skip (default), queue, or allow."),
+    Field(description="While an earlier run is unfinished: skip (default), queue, allow, or cancel_running."),
 ]
 Description = Annotated[str | None, Field(max_length=4000)]
 Priority = Annotated[int | None, Field(ge=1, le=9, description="9 goes first, 1 last; default 5.")]
