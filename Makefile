@@ -36,17 +36,19 @@ check: $(VENV)/dev
 	$(BIN)/lint-imports
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: $(VENV)/dev
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 published: $(VENV)/dev
 	$(BIN)/python -m ordinaut_mcp.tools.publishing > published.tmp && mv published.tmp ordinaut_mcp/tools/published.json
 
 bench: $(VENV)/dev
 	$(BIN)/python bench/next_occurrence.py
+	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/schedulers.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*

@@ -150,10 +150,10 @@ class OrdinautServer(MCPServer["Desk"]):
     async def _call(
         self, name: str, arguments: dict[str, Any], context: Context[Desk, Any] | None
     ) -> CallToolResult:
-        from ordinaut_mcp.domain.arguments import checked_arguments
+        from ordinaut_mcp.domain.arguments import checked_arguments, of_argument
 
         if context and (refused := self._refused.pop(context.request_id, None)):
-            raise refused
+            raise of_argument(refused)
         schemas = {tool.name: tool.input_schema for tool in await self.list_tools()}
         if name not in schemas:
             shown = name[:60]

@@ -7,12 +7,19 @@ what is allowed. A list or object that arrives as a JSON string is accepted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from ordinaut_mcp.domain.clean import clean_json
-from ordinaut_mcp.errors import InvalidInput, did_you_mean
+from ordinaut_mcp.domain.run import no_such_run
+from ordinaut_mcp.domain.task import no_such_task
+from ordinaut_mcp.errors import InvalidInput, NotFound, OrdinautError, did_you_mean
 
+REFERENCES: Final[Mapping[str, Callable[[str], NotFound]]] = {
+    "task": no_such_task,
+    "run": no_such_run,
+}
+"""What cannot be the name of anything names nothing, however it is malformed."""
 CODES: Final[Mapping[str, str]] = {
     "type": "wrong_type",
     "minimum": "out_of_range",
@@ -51,7 +58,7 @@ def checked_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> di
     properties: Mapping[str, Any] = schema.get("properties", {})
     _refuse_unknown(given, list(properties))
     opened = {name: _opened(properties[name], value) for name, value in given.items()}
-    clean = {name: _cleaned(name, value) for name, value in opened.items()}
+    clean = {name: _cleaned(name, value, properties[name]) for name, value in opened.items()}
     present = {name: value for name, value in clean.items() if value is not None}
     for name in schema.get("required", ()):
         if name not in present:
@@ -60,7 +67,17 @@ def checked_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> di
     return clean
 
 
-def _cleaned(name: str, value: Any) -> Any:
+def of_argument(error: OrdinautError) -> OrdinautError:
+    """The error as the argument tells it: a malformed name is one that names nothing."""
+    return REFERENCES[error.field]("(unreadable)") if error.field in REFERENCES else error
+
+
+def _cleaned(name: str, value: Any, schema: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        if name in REFERENCES and not (len(value) <= 200 and value.isprintable()):
+            raise REFERENCES[name](value)
+        if len(value) > schema.get("maxLength", len(value)):
+            return value  # its length is told below, in the argument's own words
     # A pipeline's values are cleaned part by part by its own reader, which names the step.
     if name == "pipeline" and isinstance(value, list):
         return value  # pyright: ignore[reportUnknownVariableType]
@@ -86,13 +103,21 @@ def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
 
 def _opened(schema: Mapping[str, Any], value: Any) -> Any:
     kinds = _kinds(schema)
-    if not isinstance(value, str) or "string" in kinds or not kinds & {"array", "object"}:
+    if not isinstance(value, str) or _takes(schema, value) or not kinds & {"array", "object"}:
         return value
     try:
         found = json.loads(value)
     except ValueError:
         return value
     return found if isinstance(found, list | dict) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _takes(schema: Mapping[str, Any], text: str) -> bool:
+    """Whether the text may be meant as it is."""
+    options = schema.get("anyOf", (schema,))
+    return any(
+        option.get("type") == "string" and text in option.get("enum", (text,)) for option in options
+    )
 
 
 def _kinds(schema: Mapping[str, Any]) -> set[str]:

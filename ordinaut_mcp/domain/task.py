@@ -82,7 +82,9 @@ class Policies:
         """JSON-safe; `from_dict` reads it back."""
         return {
             "misfire": self.misfire,
-            "max_lateness_seconds": self.max_lateness and self.max_lateness.total_seconds(),
+            "max_lateness_seconds": (
+                None if self.max_lateness is None else self.max_lateness.total_seconds()
+            ),
             "overlap": self.overlap.value,
             "jitter_seconds": self.jitter.total_seconds(),
             "max_runs": self.max_runs,

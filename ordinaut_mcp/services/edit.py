@@ -13,7 +13,7 @@ from ordinaut_mcp.domain.stuck import AnySchedule, computable
 from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus
 from ordinaut_mcp.domain.task_request import kept, policies, same_schedule, schedule_request
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
-from ordinaut_mcp.errors import Conflict
+from ordinaut_mcp.errors import Conflict, InvalidInput
 
 
 class Edit:
@@ -98,6 +98,10 @@ class Edit:
 
 
 def _definition(request: Mapping[str, Any], schedule: AnySchedule) -> TaskDefinition:
+    if "title" not in request:
+        raise InvalidInput(
+            "'title' is needed.", code="missing", field="title", hint="Give a short name."
+        )
     return TaskDefinition(
         title=request["title"],
         description=request.get("description"),

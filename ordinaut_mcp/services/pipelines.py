@@ -7,8 +7,9 @@ from typing import Any
 
 from ordinaut_mcp.domain.builtin import GROUPS, NOT_YET
 from ordinaut_mcp.domain.condition import Condition
-from ordinaut_mcp.domain.pipeline import Pipeline, parse_pipeline
+from ordinaut_mcp.domain.pipeline import Pipeline, Step, parse_pipeline
 from ordinaut_mcp.domain.pipeline_check import check_pipeline
+from ordinaut_mcp.domain.template import templates_in
 from ordinaut_mcp.domain.tool import ServerState
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 from ordinaut_mcp.services.catalog import Catalog, CatalogService
@@ -52,12 +53,20 @@ def _refuse_not_built(pipeline: Pipeline) -> None:
                 field=f"pipeline[{index}].uses",
                 hint="list_pipeline_tools says what steps may use.",
             )
-    if missing := sorted(pipeline.features() - BUILT):
-        raise NotAvailable(
-            f"Not available in this version: {', '.join(missing)}.",
-            field="pipeline",
-            hint="Steps run in order here; split the work into plain steps.",
-        )
+    for step in pipeline.every_step():
+        for feature in sorted(step.keys & pipeline.features() - BUILT):
+            raise NotAvailable(
+                f"'{feature}' is not available in this version.",
+                field=_place(step, feature),
+                hint="Steps run in order here, with plain values.",
+            )
+
+
+def _place(step: Step, feature: str) -> str:
+    if feature != "secrets":
+        return f"{step.field}.{feature}"
+    found = templates_in(step.arguments, f"{step.field}.with")
+    return next(one.field for one in found if one.template.secrets)
 
 
 def _check_conditions(pipeline: Pipeline) -> None:

@@ -32,12 +32,14 @@ ASK_RUNNING: Final[LiteralString] = """
 OWN: Final[LiteralString] = """
     SELECT id FROM ordinaut.run WHERE id = %(id)s AND owner = %(owner)s
 """
-# A run that was moved ahead of its time has not begun to overlap anything.
+# What was started by hand is nobody's overlap, and a run that was moved ahead of its time has
+# not begun.
 EARLIER: Final[LiteralString] = """
     SELECT d.run_id
     FROM unnest(%(task_ids)s::bigint[], %(first_runs)s::bigint[]) AS n (task_id, first_run)
     JOIN ordinaut.due_work d ON d.task_id = n.task_id AND d.run_id < n.first_run
-    WHERE NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
+    JOIN ordinaut.run r ON r.id = d.run_id AND r.created_at = d.run_created_at
+    WHERE r.kind = 'schedule' AND NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
     FOR UPDATE OF d
 """
 

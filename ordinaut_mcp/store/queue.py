@@ -1,4 +1,4 @@
-"""The queue in PostgreSQL: claims, leases, fences, and how attempts are settled.
+"""The queue in PostgreSQL: claims, leases and their fences.
 
 Every write after the claim is guarded by (run, epoch, running). Zero rows: the lease was lost,
 and what the former holder wanted to write is refused.
@@ -9,27 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, LiteralString, assert_never
+from typing import Final, LiteralString
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from ordinaut_mcp.domain.run import (
-    Cancelled,
     ClaimedRun,
-    Failed,
     Lease,
     Outcome,
-    Parked,
     ProcessId,
-    Released,
     RunId,
     RunKind,
     StepRecord,
-    Succeeded,
     TaskId,
 )
-from ordinaut_mcp.store import journal
+from ordinaut_mcp.store import journal, settlement
 from ordinaut_mcp.store.journal import step_record
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
@@ -80,39 +75,6 @@ RENEW: Final[LiteralString] = """
       AND d.process_id = %(process)s
     RETURNING d.run_id
 """
-FINISH: Final[LiteralString] = """
-    WITH done AS (
-        DELETE FROM ordinaut.due_work
-        WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running'
-        RETURNING run_id, run_created_at, started_at, attempt
-    )
-    UPDATE ordinaut.run r
-    SET state = %(state)s, reason = %(reason)s, started_at = done.started_at,
-        finished_at = ordinaut.now(), attempt = done.attempt, output = %(output)s,
-        error = %(error)s, executed = %(executed)s, verified = %(verified)s
-    FROM done
-    WHERE r.id = done.run_id AND r.created_at = done.run_created_at
-    RETURNING r.id
-"""
-RETRY: Final[LiteralString] = """
-    UPDATE ordinaut.due_work
-    SET state = 'retrying', failures = failures + 1, error = %(error)s, process_id = NULL,
-        lease_until = NULL, run_at = ordinaut.now() + %(rest)s
-    WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running'
-    RETURNING run_id AS id
-"""
-RELEASE: Final[LiteralString] = """
-    UPDATE ordinaut.due_work
-    SET state = 'queued', attempt = attempt - 1, process_id = NULL, lease_until = NULL
-    WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running'
-    RETURNING run_id AS id
-"""
-PARK: Final[LiteralString] = """
-    UPDATE ordinaut.due_work
-    SET state = 'waiting', error = %(error)s, process_id = NULL, lease_until = NULL
-    WHERE run_id = %(run_id)s AND epoch = %(epoch)s AND state = 'running'
-    RETURNING run_id AS id
-"""
 # What has been due for longer was not claimed for a reason: it waits for an earlier run of its
 # task. It must not hide what is due next.
 NEXT: Final[LiteralString] = """
@@ -126,15 +88,15 @@ REAP: Final[LiteralString] = """
     SET state = 'retrying', crashes = crashes + 1, process_id = NULL, lease_until = NULL,
         run_at = ordinaut.now() + crashes * interval '1 second', error = %(error)s
     WHERE d.state = 'running' AND d.lease_until < ordinaut.now()
-      AND d.crashes + 1 < %(crashes_allowed)s
+      AND d.crashes + 1 < %(crashes_allowed)s AND d.cancel_reason IS NULL
     RETURNING d.run_id
 """
 BURY: Final[LiteralString] = """
     WITH dead AS (
         DELETE FROM ordinaut.due_work d
         WHERE d.state = 'running' AND d.lease_until < ordinaut.now()
-          AND d.crashes + 1 >= %(crashes_allowed)s
-        RETURNING run_id, run_created_at, started_at, attempt
+          AND (d.crashes + 1 >= %(crashes_allowed)s OR d.cancel_reason IS NOT NULL)
+        RETURNING run_id, run_created_at, started_at, attempt, cancel_reason
     ), left_open AS (
         UPDATE ordinaut.step s SET state = 'unknown', finished_at = ordinaut.now()
         FROM dead
@@ -142,8 +104,10 @@ BURY: Final[LiteralString] = """
           AND s.state = 'running'
     )
     UPDATE ordinaut.run r
-    SET state = 'failed', started_at = dead.started_at, finished_at = ordinaut.now(),
-        attempt = dead.attempt, executed = false, error = %(error)s
+    SET state = CASE WHEN dead.cancel_reason IS NULL THEN 'failed' ELSE 'canceled' END,
+        reason = dead.cancel_reason, started_at = dead.started_at,
+        finished_at = ordinaut.now(), attempt = dead.attempt, error = %(error)s,
+        executed = CASE WHEN dead.cancel_reason IS NULL THEN false END
     FROM dead
     WHERE r.id = dead.run_id AND r.created_at = dead.run_created_at
     RETURNING r.id
@@ -187,10 +151,8 @@ class PostgresQueue:
 
     async def settle(self, lease: Lease, outcome: Outcome) -> bool:
         """Record how the attempt ended; False when the lease is no longer held."""
-        statement, parameters = _settlement(outcome)
-        parameters |= {"run_id": lease.run_id, "epoch": lease.epoch}
         async with connected(self._pool) as connection:
-            return await row(connection, statement, parameters) is not None
+            return await settlement.settle(connection, lease, outcome)
 
     async def begin_step(self, lease: Lease, step: StepRecord) -> bool:
         """Journal the intent before the call; False when the lease is no longer held."""
@@ -216,43 +178,6 @@ WORKER_LOST: Final = {
     "message": "The worker stopped in the middle of this run; its lease expired.",
     "hint": "Succeeded steps are kept and not called again.",
 }
-
-
-def _settlement(outcome: Outcome) -> tuple[LiteralString, dict[str, Any]]:
-    match outcome:
-        case Succeeded(output, verified):
-            return FINISH, _ending("succeeded", output=output, executed=True, verified=verified)
-        case Failed(error, None, verified):
-            executed = error.get("code") == "not_verified"
-            return FINISH, _ending("failed", error=error, executed=executed, verified=verified)
-        case Failed(error, rest, _):
-            return RETRY, {"error": Jsonb(dict(error)), "rest": timedelta(seconds=rest or 0)}
-        case Released():
-            return RELEASE, {}
-        case Parked(error):
-            return PARK, {"error": Jsonb(dict(error))}
-        case Cancelled(reason):
-            return FINISH, _ending("canceled", reason=reason)
-    assert_never(outcome)
-
-
-def _ending(
-    state: str,
-    *,
-    reason: str | None = None,
-    output: Any = None,
-    error: Any = None,
-    executed: bool | None = None,
-    verified: bool | None = None,
-) -> dict[str, Any]:
-    return {
-        "state": state,
-        "reason": reason,
-        "output": Jsonb(output),
-        "error": Jsonb(dict(error)) if error else None,
-        "executed": executed,
-        "verified": verified,
-    }
 
 
 async def _loaded(connection: Connection, claimed: Sequence[DictRow]) -> Sequence[ClaimedRun]:

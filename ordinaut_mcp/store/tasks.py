@@ -98,13 +98,16 @@ LIST: Final[LiteralString] = """
 
 # By the index on (owner, pipeline_digest, next_run_at): never a scan of the owner's tasks.
 CONFLICTS: Final[LiteralString] = """
-    SELECT DISTINCT t.id, t.title
+    SELECT t.id, t.title
     FROM unnest(%(minutes)s::timestamptz[]) AS m (minute)
-    JOIN ordinaut.task t ON t.owner = %(owner)s AND t.pipeline_digest = %(digest)s
-        AND t.status = 'active' AND t.next_run_at >= m.minute
-        AND t.next_run_at < m.minute + interval '1 minute'
-    WHERE t.id <> %(id)s
-    ORDER BY t.id
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.title FROM ordinaut.task o
+        WHERE o.owner = %(owner)s AND o.pipeline_digest = %(digest)s AND o.status = 'active'
+          AND o.next_run_at >= m.minute AND o.next_run_at < m.minute + interval '1 minute'
+          AND o.id <> %(id)s
+        ORDER BY o.next_run_at
+        LIMIT 5
+    ) AS t
     LIMIT 5
 """
 COMING: Final[LiteralString] = """
@@ -208,7 +211,7 @@ class PostgresTasks:
         }
         async with connected(self._pool) as connection:
             found = await rows(connection, CONFLICTS, parameters)
-        return [(one["id"], one["title"]) for one in found]
+        return sorted({(one["id"], one["title"]) for one in found})
 
 
 async def now(connection: Connection) -> datetime:

@@ -207,8 +207,9 @@ def snoozed_answer(task: Task, write: SnoozeWrite) -> SnoozedAnswer:
     origin = _origin(write)
     coming = [occurrence_view(one, timezone) for one in _coming(task)]
     title = f"'{task.definition.title}' ({task.name})"
-    if write.skips:
-        says = f"{title}: {write.skips[0].count} occurrences are left out."
+    left_out = sum(skip.count for skip in write.skips if skip.reason == "snoozed")
+    if left_out:
+        says = f"{title}: {left_out} occurrences are left out."
     else:
         says = f"{title}: this time at {spoken(write.to or origin, timezone)} ({timezone})."
         place = instant(write.to or origin, timezone)

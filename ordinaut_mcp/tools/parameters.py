@@ -6,17 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-TaskRef = Annotated[
-    str,
-    Field(min_length=1, max_length=200, description="The task: its id (task_12) or its own key."),
-]
-RunRef = Annotated[
-    str,
-    Field(min_length=1, max_length=60, description="The run's id (run_345), as list_runs says."),
-]
-Title = Annotated[
-    str, Field(min_length=1, max_length=200, description="A short name that a person recognises.")
-]
+TaskRef = Annotated[str, Field(description="The task: its id (task_12) or its own key.")]
+RunRef = Annotated[str, Field(description="The run's id (run_345), as list_runs says.")]
+Title = Annotated[str, Field(max_length=200, description="A short name that a person recognises.")]
 Expr = Annotated[
     str,
     Field(

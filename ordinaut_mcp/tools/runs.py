@@ -75,11 +75,11 @@ async def list_runs(
         since=parse_instant(since, field="since", timezone=timezone) if since else None,
         until=parse_instant(until, field="until", timezone=timezone) if until else None,
         limit=limit,
-        before=parse_cursor(cursor),
+        before=parse_cursor(cursor, of="runs"),
     )
     caller, services = await asked(ctx)
     runs = await services.runs.list(caller, wanted, task=task)
-    more = cursor_before(runs[limit - 1].id) if len(runs) > limit else None
+    more = cursor_before(runs[limit - 1].id, of="runs") if len(runs) > limit else None
     views = [run_view(run) for run in runs[:limit]]
     return answer(sentences.runs(views, more), RunsAnswer(runs=views, next_cursor=more))
 

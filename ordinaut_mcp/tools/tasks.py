@@ -59,7 +59,10 @@ Misfire = Annotated[
 ]
 Overlap = Annotated[
     Literal["skip", "queue", "allow", "cancel_running"] | None,
-    Field(description="While an earlier run is unfinished: skip (default), queue, allow, or cancel_running."),
+    Field(
+        description="While an earlier run is unfinished: skip (default), queue, allow, or"
+        " cancel_running."
+    ),
 ]
 Description = Annotated[str | None, Field(max_length=4000)]
 Priority = Annotated[int | None, Field(ge=1, le=9, description="9 goes first, 1 last; default 5.")]
@@ -136,7 +139,7 @@ async def schedule_task(
 async def update_task(
     task: TaskRef,
     ctx: Ctx,
-    title: Annotated[str | None, Field(min_length=1, max_length=200)] = None,
+    title: Annotated[str | None, Field(max_length=200)] = None,
     schedule_expr: Annotated[
         str | None, Field(min_length=1, max_length=20_000, description="When; as in schedule_task.")
     ] = None,
@@ -205,7 +208,7 @@ async def list_tasks(
     cursor: Cursor = None,
 ) -> Annotated[CallToolResult, TasksAnswer]:
     """List your tasks, the newest first, each in short. get_task shows one whole."""
-    before = parse_cursor(cursor)
+    before = parse_cursor(cursor, of="tasks")
     caller, services = await asked(ctx)
     wanted = TaskFilter(
         status=TaskStatus(status) if status else None,
@@ -215,7 +218,7 @@ async def list_tasks(
         before=before,
     )
     tasks = await services.tasks.list(caller, wanted)
-    more = cursor_before(tasks[limit - 1].id) if len(tasks) > limit else None
+    more = cursor_before(tasks[limit - 1].id, of="tasks") if len(tasks) > limit else None
     views = [task_view(task) for task in tasks[:limit]]
     return answer(sentences.tasks(views, more), TasksAnswer(tasks=views, next_cursor=more))
 
