@@ -115,12 +115,6 @@ def test_the_argument_that_is_wrong_is_named(more: dict[str, Any], field: str, c
     assert (error.field, error.code) == (field, code)
 
 
-def test_named_calendars_have_their_place_but_are_not_there_yet() -> None:
-    with pytest.raises(NotAvailable) as refused:
-        compiled("0 9 * * *", exclude_calendar="MD")
-    assert refused.value.field == "exclude_calendar"
-
-
 def test_a_time_in_the_past_is_told_what_time_it_is() -> None:
     error = refusal("2026-11-22T12:20")
     assert (error.code, error.field) == ("in_the_past", "schedule_expr")
