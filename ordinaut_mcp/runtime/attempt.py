@@ -90,7 +90,7 @@ class StepAttempt:
             if not self._is_wanted():
                 await self._finish(StepState.SKIPPED, output=None, error=None)
                 return Continued(skipped=True)
-            if self._was_in_flight() and not self._may_repeat():
+            if self._was_in_flight() and not await self._may_repeat():
                 return await self._unknown(self._lost())
             call = self._call()
         except (RenderError, ConditionError, InvalidInput) as error:
@@ -108,11 +108,11 @@ class StepAttempt:
     def _was_in_flight(self) -> bool:
         return self._before is not None and self._before.state is StepState.RUNNING
 
-    def _may_repeat(self) -> bool:
-        hints = self._tools.hints(self._step.uses)
-        chosen = self._step.on_unknown
-        harmless = hints.read_only or hints.idempotent
-        return chosen is OnUnknown.RETRY or (chosen is None and harmless)
+    async def _may_repeat(self) -> bool:
+        if self._step.on_unknown is not None:
+            return self._step.on_unknown is OnUnknown.RETRY
+        hints = await self._tools.hints(self._step.uses)
+        return hints.read_only or hints.idempotent
 
     def _call(self) -> StepCall:
         return StepCall(
@@ -140,7 +140,7 @@ class StepAttempt:
         if isinstance(outcome, Returned):
             return await self._returned(outcome.value)
         unsure = outcome.sent and outcome.kind in {FaultKind.TIMEOUT, FaultKind.CONNECTION_LOST}
-        if unsure and not self._may_repeat():
+        if unsure and not await self._may_repeat():
             return await self._unknown(outcome)
         return await self._fault(outcome)
 

@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 Specs = Callable[[], Mapping[str, ToolSpec]]
 
+CATALOG_WITHIN = timedelta(seconds=20)
+"""How long a tool server may take to come up before its tools are taken for unknown."""
+LOOK_EVERY = timedelta(milliseconds=100)
+
 
 class PipelineTools:
     """Carries out one call, whoever offers the tool; a fault is a value, never raised."""
@@ -27,9 +31,17 @@ class PipelineTools:
         self._servers = servers
         self._specs = specs
 
-    def hints(self, uses: str) -> ToolHints:
-        """What the tool says of itself; pessimistic where it says nothing."""
+    async def hints(self, uses: str) -> ToolHints:
+        """What the tool says of itself; pessimistic where it says nothing.
+
+        A process that has just started waits for the tool server's first catalog: a run that it
+        takes over must not be judged by what is not known yet.
+        """
         spec = BUILTINS.get(uses) or self._specs().get(uses)
+        with anyio.move_on_after(CATALOG_WITHIN.total_seconds()):
+            while spec is None:
+                await anyio.sleep(LOOK_EVERY.total_seconds())
+                spec = self._specs().get(uses)
         return spec.hints if spec else ToolHints()
 
     async def call(

@@ -13,6 +13,7 @@ from ordinaut_mcp.domain.rings import SLOTS, WORK
 from ordinaut_mcp.domain.run import Run, TaskId
 from ordinaut_mcp.domain.schedule import Occurrence, ScheduleLimits
 from ordinaut_mcp.domain.snoozing import SnoozeRequest, snoozer
+from ordinaut_mcp.domain.stuck import StuckSchedule
 from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus, task_name
 from ordinaut_mcp.domain.task_request import merged, plain_request
 from ordinaut_mcp.errors import NotFound
@@ -167,7 +168,7 @@ class TaskService:
         return Saved(task=task, before=edit.before, warnings=notes)
 
     async def _conflicts(self, task: Task) -> Sequence[str]:
-        coming = upcoming(task, task.updated_at)
+        coming = upcoming(task)
         minutes = [slot.at.replace(second=0, microsecond=0) for slot in coming]
         if not minutes:
             return ()
@@ -178,16 +179,19 @@ class TaskService:
         ]
 
 
-def upcoming(task: Task, after: datetime, count: int = NEXT_SHOWN) -> list[Occurrence]:
+def upcoming(task: Task, count: int = NEXT_SHOWN) -> list[Occurrence]:
     """The next occurrences of a task that fires; a slot that is due and not yet taken counts."""
-    if task.next_run_at is None or task.status in {TaskStatus.COMPLETED, TaskStatus.CANCELED}:
+    schedule = task.definition.schedule
+    ended = task.status in {TaskStatus.COMPLETED, TaskStatus.CANCELED}
+    if ended or task.next_run_at is None or isinstance(schedule, StuckSchedule):
         return []
+    most = task.definition.policies.max_runs
+    left = count if most is None else min(count, most - task.runs_started)
     found: list[Occurrence] = []
-    for occurrence in task.definition.schedule.slots_after(task.next_run_at - TICK):
-        if occurrence.excluded is None and occurrence.at >= min(task.next_run_at, after):
-            found.append(occurrence)
-        if len(found) == count:
-            break
+    following = schedule.next_after(task.next_run_at - TICK)
+    while following is not None and len(found) < left:
+        found.append(following)
+        following = schedule.next_after(following.at)
     return found
 
 

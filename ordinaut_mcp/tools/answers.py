@@ -232,7 +232,7 @@ def _origin(write: SnoozeWrite) -> datetime:
 
 
 def _coming(task: Task) -> list[Occurrence]:
-    return upcoming(task, task.updated_at)
+    return upcoming(task)
 
 
 def agenda_answer(agenda: Agenda, timezone: str) -> AgendaAnswer:

@@ -231,7 +231,7 @@ async def get_task(task: TaskRef, ctx: Ctx) -> Annotated[CallToolResult, WholeTa
     caller, services = await asked(ctx)
     found, runs = await services.tasks.get(caller, task)
     timezone = found.definition.schedule.timezone
-    coming = upcoming(found, await services.tasks.now())
+    coming = upcoming(found)
     facts = WholeTaskAnswer(
         task=task_view(found, whole=True),
         next=[occurrence_view(occurrence, timezone) for occurrence in coming],
@@ -309,7 +309,7 @@ async def snooze(
 def _saved(saved: Saved) -> CallToolResult:
     task = saved.task
     timezone = task.definition.schedule.timezone
-    coming = upcoming(task, task.updated_at)
+    coming = upcoming(task)
     facts = SavedAnswer(
         task=task_view(task, whole=True),
         created=saved.created,

@@ -43,6 +43,8 @@ class ScriptedTools:
         self._answers: dict[str, list[Answer]] = {}
         self._specs: dict[str, ToolSpec] = {}
         self._hanging: set[str] = set()
+        self.looks_until_known = 0
+        """So often the catalog is still empty when it is looked at."""
 
     def on(self, uses: str, *answers: Answer, hints: ToolHints = READ_ONLY) -> None:
         """Have this tool, and what it answers."""
@@ -57,6 +59,9 @@ class ScriptedTools:
 
     def specs(self) -> Mapping[str, ToolSpec]:
         """The catalog."""
+        if self.looks_until_known > 0:
+            self.looks_until_known -= 1
+            return {}
         return self._specs
 
     async def call(

@@ -110,6 +110,29 @@ async def test_a_tool_that_has_gone_meanwhile_is_not_taken_for_harmless() -> Non
     assert isinstance(await bench.attempt(), Parked)
 
 
+async def test_a_process_that_has_just_started_waits_for_the_catalog_before_it_judges() -> None:
+    bench = Bench(a_call("a"))
+    bench.tools.on("echo.say", DIED, Returned(1))
+
+    await bench.crash()
+    bench.tools.looks_until_known = 2
+
+    assert await bench.output() == 1
+
+
+async def test_a_tool_that_never_comes_up_is_not_taken_for_harmless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ordinaut_mcp.runtime.tools.CATALOG_WITHIN", timedelta(milliseconds=20))
+    bench = Bench(a_call("a"))
+    bench.tools.on("echo.say", DIED)
+
+    await bench.crash()
+    bench.tools.looks_until_known = 10**6
+
+    assert (await bench.parked()).error["code"] == "outcome_unknown"
+
+
 async def unsettled(bench: Bench) -> None:
     """An attempt whose worker dies after the journal was written, before the run is settled."""
     claimed = await bench.claim()
