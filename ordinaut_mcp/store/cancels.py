@@ -13,6 +13,9 @@ WANTED: Final[LiteralString] = """
     FROM ordinaut.due_work
     WHERE process_id = %(process)s AND state = 'running' AND cancel_reason IS NOT NULL
 """
+HOLD: Final[LiteralString] = """
+    SELECT run_id FROM ordinaut.due_work WHERE run_id = ANY (%(ids)s) ORDER BY run_id FOR UPDATE
+"""
 END_WAITING: Final[LiteralString] = """
     WITH gone AS (
         DELETE FROM ordinaut.due_work
@@ -67,6 +70,8 @@ class PostgresCancels:
 async def end(connection: Connection, runs: Sequence[int], *, reason: str) -> None:
     """End unfinished runs inside the caller's transaction; the bell tells their workers."""
     parameters = {"ids": list(runs), "reason": reason}
+    # Held first: a run that leaves `running` in between would be missed by both statements.
+    await connection.execute(HOLD, parameters)
     await connection.execute(END_WAITING, parameters)
     await connection.execute(ASK_RUNNING, parameters)
 

@@ -30,9 +30,6 @@ async def until_somebody_waits(pool: Pool) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-@pytest.mark.xfail(
-    reason="store/cancels.py `end` misses a run that leaves 'running' between its statements"
-)
 async def test_a_run_that_is_given_back_while_somebody_wants_it_ended_ends(pool: Pool) -> None:
     [run_id] = await due_runs(pool, await a_task(pool), 1)
     await PostgresQueue(pool).claim(ProcessId(1), limit=1, lease_for=timedelta(minutes=1))
