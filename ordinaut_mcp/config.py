@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from ordinaut_mcp.errors import InvalidInput, did_you_mean
 
@@ -33,10 +39,11 @@ PINNED = (
 RULES: Final = {
     "agent": "must be a name of at most 63 lower-case letters, digits, '_' and '-'",
     "database_url": "must begin with postgresql://",
+    "llm_base_url": "must begin with https:// or http:// and hold no user or password",
     "redis_url": "must begin with redis://, rediss:// or unix://",
 }
 """What is said instead of a pattern."""
-HIDDEN: Final = frozenset({"database_url", "redis_url"})
+HIDDEN: Final = frozenset({"database_url", "redis_url", "llm_api_key", "llm_base_url"})
 """May hold passwords: never shown."""
 
 
@@ -64,9 +71,19 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8765, ge=1, le=65535)
     worker_slots: int = Field(default=16, ge=1, le=1000)
     lease_seconds: float = Field(default=30, ge=0.5, le=3600)
+    pause_after_failures: int = Field(default=10, ge=0, le=1000)
     min_interval_seconds: float = Field(default=1, ge=1, le=86_400)
+    retention_days: float = Field(default=90, ge=1, le=36_500)
+    event_retention_days: float = Field(default=3, ge=1, le=36_500)
     secrets_file: Path | None = None
-    llm_provider: Literal["none", "fake"] = "none"
+    http_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    llm_provider: Literal["none", "fake", "openai", "anthropic"] = "none"
+    llm_model: str | None = None
+    llm_base_url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
+    llm_api_key: SecretStr | None = None
+    llm_max_tokens: int = Field(default=4096, ge=1, le=1_000_000)
+    llm_input_price: float | None = Field(default=None, ge=0, le=1_000_000, allow_inf_nan=False)
+    llm_output_price: float | None = Field(default=None, ge=0, le=1_000_000, allow_inf_nan=False)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     environment: dict[str, str] = Field(default_factory=dict[str, str])
     """What the local runtime was first started with; written into the file, not by people."""
@@ -83,6 +100,14 @@ class Settings(BaseSettings):
         """Environment over the file; no dotenv, no secret folder."""
         return (env_settings, init_settings)
 
+    @field_validator("http_allow", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        """In the environment the entries stand on one line, between commas."""
+        if isinstance(given, str):
+            return [entry.strip() for entry in given.split(",") if entry.strip()]
+        return given
+
     @property
     def tools_path(self) -> Path:
         """Where the tool servers are listed."""
@@ -92,6 +117,16 @@ class Settings(BaseSettings):
     def lease(self) -> timedelta:
         """How long a worker may hold a run without renewing."""
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long runs and steps are kept."""
+        return timedelta(days=self.retention_days)
+
+    @property
+    def event_retention(self) -> timedelta:
+        """How long events are kept after they were told."""
+        return timedelta(days=self.event_retention_days)
 
     @property
     def zone_name(self) -> str:
@@ -137,8 +172,13 @@ def pin_environment(settings: Settings) -> Mapping[str, str]:
     pinned = {name: os.environ[name] for name in PINNED if name in os.environ}
     path = settings.home / FILE_NAME
     lines = [f"{name} = {json.dumps(value)}" for name, value in pinned.items()]
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n[environment]\n" + "\n".join(lines) + "\n")
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    # Put in place as a whole: of two that start together one wins, and neither spoils the file.
+    made = path.with_name(f"{FILE_NAME}.{os.getpid()}")
+    made.write_text("\n".join([before, "[environment]", *lines, ""]), encoding="utf-8")
+    if before:
+        shutil.copymode(path, made)
+    made.replace(path)
     return pinned
 
 

@@ -1,9 +1,13 @@
 -- Back to one queue without limits. Events that were not published yet are lost with the outbox.
 DROP TABLE ordinaut.outbox, ordinaut.relay_shard, ordinaut.setting, ordinaut.permit;
 DROP SEQUENCE ordinaut.event_id;
+DROP FUNCTION ordinaut.told(integer, text, jsonb);
+ALTER TABLE ordinaut.tool_server DROP COLUMN found_by;
 ALTER TABLE ordinaut.process DROP COLUMN backend_pid, DROP COLUMN backend_started_at;
-ALTER TABLE ordinaut.task DROP COLUMN failures_in_row;
 ALTER TABLE ordinaut.run DROP COLUMN epoch, DROP COLUMN redrive, DROP COLUMN events;
+DROP INDEX ordinaut.due_work_running;
+CREATE INDEX due_work_running ON ordinaut.due_work (process_id) WHERE state = 'running';
+COMMENT ON INDEX ordinaut.due_work_running IS 'The reaper''s question, and a worker''s own leases.';
 DROP INDEX ordinaut.due_work_limited;
 DROP INDEX ordinaut.due_work_claim;
 ALTER TABLE ordinaut.due_work

@@ -28,6 +28,12 @@ CREATE INDEX due_work_limited ON ordinaut.due_work (owner, concurrency_key, run_
     WHERE state IN ('queued', 'retrying') AND needs_permit;
 COMMENT ON INDEX ordinaut.due_work_limited IS 'What waits for a permit, by key.';
 
+-- Not by state: the writes of workers name the state, and must find their rows by the key, however
+-- few the planner believes to be running.
+DROP INDEX ordinaut.due_work_running;
+CREATE INDEX due_work_running ON ordinaut.due_work (process_id) WHERE process_id IS NOT NULL;
+COMMENT ON INDEX ordinaut.due_work_running IS 'The reaper''s question, and a worker''s own leases. Only a running run has a process.';
+
 CREATE TABLE ordinaut.permit (
     owner    text NOT NULL REFERENCES ordinaut.agent (name) ON DELETE CASCADE,
     key      text NOT NULL,
@@ -51,14 +57,14 @@ COMMENT ON COLUMN ordinaut.run.epoch IS 'The last epoch of its due_work: a run t
 COMMENT ON COLUMN ordinaut.run.redrive IS 'How often it was sent again by somebody.';
 COMMENT ON COLUMN ordinaut.run.events IS 'How many events were told of it.';
 
-ALTER TABLE ordinaut.task ADD COLUMN failures_in_row integer NOT NULL DEFAULT 0;
-COMMENT ON COLUMN ordinaut.task.failures_in_row IS 'Runs that failed for good since the last one that succeeded; the circuit breaker counts them.';
-
 ALTER TABLE ordinaut.process
     ADD COLUMN backend_pid integer,
     ADD COLUMN backend_started_at timestamptz;
 COMMENT ON COLUMN ordinaut.process.backend_pid IS 'The server process of its heartbeat''s connection: when PostgreSQL has seen it die, its runs need not wait for their leases.';
 COMMENT ON COLUMN ordinaut.process.backend_started_at IS 'With the pid: whether it is still the same connection. Older than the server''s own start: nothing is known.';
+
+ALTER TABLE ordinaut.tool_server ADD COLUMN found_by bigint;
+COMMENT ON COLUMN ordinaut.tool_server.found_by IS 'The process that found this state; what a process that is gone was still starting has failed.';
 
 CREATE TABLE ordinaut.setting (
     name       text PRIMARY KEY,
@@ -90,6 +96,16 @@ COMMENT ON COLUMN ordinaut.outbox.batch IS 'The relay''s batch that it was publi
 CREATE INDEX outbox_unpublished ON ordinaut.outbox (shard, id) WHERE batch IS NULL;
 COMMENT ON INDEX ordinaut.outbox_unpublished IS 'The relay''s question: what is to be published.';
 
+CREATE FUNCTION ordinaut.told(attempt integer, reason text, error jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT jsonb_strip_nulls(jsonb_build_object(
+        'attempt', attempt,
+        'reason', reason,
+        'error', CASE WHEN error IS NOT NULL THEN jsonb_build_object(
+            'code', error -> 'code', 'message', left(error ->> 'message', 500),
+            'step', error -> 'step') END)) $$;
+COMMENT ON FUNCTION ordinaut.told(integer, text, jsonb) IS 'What an event tells of a run: short, whatever the error held.';
+
 CREATE TABLE ordinaut.relay_shard (
     shard       smallint PRIMARY KEY,
     position    bigint NOT NULL DEFAULT 0,
@@ -97,7 +113,7 @@ CREATE TABLE ordinaut.relay_shard (
     lease_until timestamptz
 );
 COMMENT ON TABLE ordinaut.relay_shard IS 'Who publishes a shard, and how far it is. The stream''s own position tells whether Redis has lost something.';
-COMMENT ON COLUMN ordinaut.relay_shard.position IS 'The number of the last batch that was published and marked.';
+COMMENT ON COLUMN ordinaut.relay_shard.position IS 'Only grows: odd while the batch of that number is on its way, one more once it is marked.';
 INSERT INTO ordinaut.relay_shard (shard) SELECT generate_series(0, 7);
 
 -- Days for the outbox beside the months of runs and steps.

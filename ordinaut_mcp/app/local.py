@@ -125,14 +125,20 @@ def _servers(home: Home, settings: Settings) -> Generator[Servers, None, None]:
 
 
 async def _serve(home: Home, settings: Settings, servers: Servers, info: RuntimeInfo) -> None:
-    from ordinaut_mcp.app.process import ROLES, RuntimeProcess, until_told
+    from ordinaut_mcp.app.process import ROLES, RuntimeProcess, run_until_told
     from ordinaut_mcp.runtime.duty import Duty
 
-    process = RuntimeProcess(settings, servers.database_url, ROLES)
+    # Where no Valkey comes along, events wait in the outbox.
+    roles = [role for role in ROLES if role != "relay" or servers.redis_url]
+    process = RuntimeProcess(settings, servers.database_url, roles, redis_url=servers.redis_url)
     process.also(Duty("servers", servers.mend, every=WATCH_SERVERS))
-    async with process.running() as supervisor:
+
+    def ready() -> None:
         write_info(home, info.becoming("ready"))
         log.info("ready", extra={"home": str(home.path), "version": __version__})
-        await until_told(supervisor)
+
+    def stopping() -> None:
         write_info(home, info.becoming("stopping"))
         log.info("stopping: runs under way may finish")
+
+    await run_until_told(process, on_ready=ready, on_stopping=stopping)

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from random import Random
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskStatus
 
 from ordinaut_mcp import __version__
-from ordinaut_mcp.app.catalog import CatalogKeeper
-from ordinaut_mcp.bridge.bridge import Bridge
+from ordinaut_mcp.app.loops import Workshop
+from ordinaut_mcp.app.relay import relay_over
 from ordinaut_mcp.config import Settings
-from ordinaut_mcp.domain.rings import CANCELS, SLOTS, WORK
 from ordinaut_mcp.domain.zone import TZDATA_VERSION
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 from ordinaut_mcp.runtime.clockwork import Clockwork
 from ordinaut_mcp.runtime.duty import Duty
-from ordinaut_mcp.runtime.executor import Executor
-from ordinaut_mcp.runtime.listener import Listener
-from ordinaut_mcp.runtime.reaper import reaper
-from ordinaut_mcp.runtime.scheduler import Scheduler
-from ordinaut_mcp.runtime.steps.catalog import builtins
-from ordinaut_mcp.runtime.steps.llm import FakeModel
-from ordinaut_mcp.runtime.supervisor import Loops, Supervisor, registered
-from ordinaut_mcp.runtime.tools import PipelineTools
-from ordinaut_mcp.runtime.worker import Worker
-from ordinaut_mcp.store.bell import PostgresBell, listening
-from ordinaut_mcp.store.cancels import PostgresCancels
-from ordinaut_mcp.store.catalog import PostgresCatalog
-from ordinaut_mcp.store.pool import Pool, new_pool
+from ordinaut_mcp.runtime.persistence import persisted
+from ordinaut_mcp.runtime.supervisor import Supervisor, registered
+from ordinaut_mcp.store.pool import new_pool
 from ordinaut_mcp.store.processes import PostgresProcesses
-from ordinaut_mcp.store.queue import PostgresQueue
-from ordinaut_mcp.store.slots import PostgresSlots
+from ordinaut_mcp.store.retention import PostgresRetention
 
-ROLES = ("scheduler", "worker", "reaper")
-NOT_YET = ("relay", "consumer", "janitor", "http")
-BEAT = timedelta(seconds=5)
-DAY = timedelta(days=1)
+ROLES = ("scheduler", "worker", "reaper", "janitor", "relay")
+NOT_YET = ("consumer", "http")
 CATALOG_WITHIN = timedelta(seconds=20)
 
 
@@ -66,9 +51,17 @@ def checked_roles(asked: Sequence[str]) -> Sequence[str]:
 class RuntimeProcess:
     """Builds the loops for some roles over one database, and runs them until it is stopped."""
 
-    def __init__(self, settings: Settings, database_url: str, roles: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database_url: str,
+        roles: Sequence[str],
+        *,
+        redis_url: str | None = None,
+    ) -> None:
         self._settings = settings
         self._database_url = database_url
+        self._redis_url = redis_url or settings.redis_url
         self._roles = roles
         self._more: list[Duty] = []
 
@@ -81,13 +74,27 @@ class RuntimeProcess:
         """Run inside this block; left when all loops have ended."""
         # Each run under way writes its journal; the loops beside them need connections, too.
         largest = self._settings.worker_slots + 6
-        async with new_pool(self._database_url, largest=min(largest, 40)) as pool:
+        async with (
+            relay_over(self._redis_url, self._roles) as make_relay,
+            new_pool(self._database_url, largest=min(largest, 40)) as pool,
+        ):
             processes = PostgresProcesses(pool)
             process = await registered(
                 processes, roles=self._roles, version=__version__, tzdata=TZDATA_VERSION
             )
+            # Whatever its roles: what it writes must find its partitions from the first moment.
+            await persisted(PostgresRetention(pool).keep_partitions)
             clockwork = Clockwork()
-            loops = self._loops(process, pool, clockwork)
+            workshop = Workshop(
+                settings=self._settings,
+                database_url=self._database_url,
+                roles=self._roles,
+                process=process,
+                pool=pool,
+                clockwork=clockwork,
+                make_relay=make_relay,
+            )
+            loops = workshop.loops(self._more)
             supervisor = Supervisor(process, processes, clockwork, loops)
             async with anyio.create_task_group() as whole:
                 await whole.start(supervisor.run)
@@ -96,66 +103,33 @@ class RuntimeProcess:
                 finally:
                     supervisor.stop()
 
-    def _loops(self, process: int, pool: Pool, clockwork: Clockwork) -> Loops:
-        from ordinaut_mcp.domain.run import ProcessId
 
-        queue, processes = PostgresQueue(pool), PostgresProcesses(pool)
-        bridge, keeper = self._bridge(pool)
-        worker = None
-        if "worker" in self._roles:
-            model = FakeModel() if self._settings.llm_provider == "fake" else None
-            tools = PipelineTools(builtins(model), bridge, bridge.specs)
-            worker = Worker(
-                ProcessId(process),
-                queue,
-                Executor(queue, tools, Random()).execute,
-                clockwork,
-                slots=self._settings.worker_slots,
-                lease_for=self._settings.lease,
-                cancels=PostgresCancels(pool),
-            )
-        ring_worker = worker.doorbell.ring if worker else _nobody
-        scheduler = (
-            Scheduler(PostgresSlots(pool), clockwork, on_runs=ring_worker, bell=PostgresBell(pool))
-            if "scheduler" in self._roles
-            else None
-        )
-        ring_scheduler = scheduler.doorbell.ring if scheduler else _nobody
-        duties = [Duty("beat", lambda: processes.beat(ProcessId(process)), every=BEAT)]
-        if "reaper" in self._roles:
-            every = max(timedelta(seconds=0.5), self._settings.lease / 6)
-            duties.append(reaper(queue, every=every, on_returned=ring_worker))
-            duties.append(Duty("partitions", processes.keep_partitions, every=DAY))
-        rings = {
-            WORK: ring_worker,
-            SLOTS: ring_scheduler,
-            CANCELS: worker.cancel_bell.ring if worker else _nobody,
-        }
-        return Loops(
-            before=(bridge.run, keeper.run) if worker else (),
-            scheduler=scheduler,
-            worker=worker,
-            duties=[*duties, *self._more],
-            listener=Listener(lambda: listening(self._database_url), rings),
-        )
+async def run_until_told(
+    process: RuntimeProcess,
+    *,
+    on_ready: Callable[[], None],
+    on_stopping: Callable[[], None] | None = None,
+) -> None:
+    """Run the process until SIGTERM or SIGINT, however early that comes."""
+    is_ready = False
+    stop = anyio.Event()
 
-    def _bridge(self, pool: Pool) -> tuple[Bridge, CatalogKeeper]:
-        keeper = CatalogKeeper(PostgresCatalog(pool))
-        bridge = Bridge(self._settings.tools_path, keeper)
-        keeper.watch(bridge)
-        return bridge, keeper
+    async def listen(*, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            async for _ in signals:
+                stop.set()
+                if not is_ready:
+                    whole.cancel_scope.cancel()
 
-
-async def until_told(supervisor: Supervisor, *, task_group: TaskGroup | None = None) -> None:
-    """Wait for SIGTERM or SIGINT, then let the supervisor stop."""
-    del task_group
-    if sys.platform == "win32":
-        await anyio.sleep_forever()
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
+    async with anyio.create_task_group() as whole:
+        if sys.platform != "win32":
+            await whole.start(listen)
+        async with process.running() as supervisor:
+            is_ready = True
+            on_ready()
+            await stop.wait()
+            if on_stopping is not None:
+                on_stopping()
             supervisor.stop()
-            return
-
-
-def _nobody() -> None:
-    """There is no such loop in this process; another's doorbell is rung by its own listener."""
+        whole.cancel_scope.cancel()

@@ -19,6 +19,8 @@ class Account:
     """Lines on stdout that were not JSON-RPC."""
     reason: str = ""
     """Why we ended it, where it was we."""
+    flooded: bool = False
+    """We ended it because one message was too long."""
     exit_code: int | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     """Set when nothing more can arrive, before those who wait are told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,10 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from ordinaut_mcp.bridge.call import READY_WITHIN, Request, call
 from ordinaut_mcp.bridge.faults import not_reachable
+from ordinaut_mcp.bridge.ongoing import Progress
+from ordinaut_mcp.bridge.place import Place
 from ordinaut_mcp.bridge.pulse import Pulse
+from ordinaut_mcp.bridge.question import Answer
 from ordinaut_mcp.bridge.reports import Observer, Reports
 from ordinaut_mcp.bridge.server_config import ServerConfig
 from ordinaut_mcp.bridge.session import Session
@@ -30,6 +33,8 @@ from ordinaut_mcp.domain.tool import (
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the tools file."""
+
+PREFLIGHT_WITHIN: Final = timedelta(seconds=20)
 
 Stamp = tuple[int, int, int] | None
 
@@ -51,8 +56,22 @@ class Bridge:
     notice nothing. While the file is not JSON, what it held before stays.
     """
 
-    def __init__(self, tools_file: Path, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        tools_file: Path,
+        observer: Observer | None = None,
+        *,
+        private_folder: Path | None = None,
+        answer: Answer | None = None,
+    ) -> None:
+        """`private_folder` is where each local server gets a working folder of its own (0700);
+        without it they work in the folder of the tools file. `answer` may answer what tools ask
+        in the middle of a call; without it, such a call fails.
+        """
         self._path = tools_file
+        folder = tools_file.absolute().parent
+        self._place = Place(tools_folder=folder, private_below=private_folder)
+        self._answer = answer
         self._reports = Reports(observer)
         self._kept: dict[str, _Kept] = {}
         self._refused: dict[str, FileProblem] = {}
@@ -94,6 +113,40 @@ class Bridge:
             tool=tool, arguments=arguments, idempotency_key=idempotency_key, timeout=timeout
         )
         return await call(kept.session, request)
+
+    async def preflight(
+        self,
+        servers: Collection[str] | None = None,
+        *,
+        timeout: timedelta = PREFLIGHT_WITHIN,  # noqa: ASYNC109 - see call
+    ) -> list[ServerStatus]:
+        """Make sure that these servers (None: all) answer, and list their tools anew.
+
+        All are asked at once, each within `timeout`. A change of the catalog is told to the
+        observer before this returns its state to you, or soon after. A server that the tools
+        file does not name is `removed`.
+        """
+        wanted = list(self._kept.keys() | self._refused.keys()) if servers is None else servers
+        found: dict[str, ServerStatus] = {}
+        async with anyio.create_task_group() as looks:
+            for name in wanted:
+                looks.start_soon(self._look, name, timeout.total_seconds(), found)
+        return [found[name] for name in sorted(found)]
+
+    async def _look(self, name: str, within: float, found: dict[str, ServerStatus]) -> None:
+        kept, problem = self._kept.get(name), self._refused.get(name)
+        if kept:
+            found[name] = await kept.session.look(within)
+        elif problem:
+            found[name] = _refusal(problem, name)
+        else:
+            error = f"no tool server {name!r} in the tools file"
+            found[name] = ServerStatus(server=name, state=ServerState.REMOVED, error=error)
+
+    def progress(self) -> Mapping[str, Progress]:
+        """What the calls under way told last of how far they are, by their idempotency keys."""
+        calls = [call for kept in self._kept.values() for call in kept.session.calls]
+        return {call.idempotency_key: call.progress for call in calls if call.progress}
 
     def specs(self) -> Mapping[str, ToolSpec]:
         """Every tool that servers of the file offer or offered last, by its word in `uses`."""
@@ -164,7 +217,8 @@ class Bridge:
             return
         if before:
             before.scope.cancel()
-        kept = _Kept(Session(config, self._path.absolute().parent, changed=self._on_change))
+        session = Session(config, self._place, changed=self._on_change, answer=self._answer)
+        kept = _Kept(session)
         self._kept[config.name] = kept
         tasks.start_soon(_keep, kept, before)
 

@@ -8,15 +8,17 @@ from datetime import timedelta
 from typing import Any, Final
 
 import anyio
+from mcp.types import CallToolResult
 
 from ordinaut_mcp.bridge.catalog import Entry
-from ordinaut_mcp.bridge.faults import fault_of, not_reachable, timed_out
+from ordinaut_mcp.bridge.faults import fault_of, not_reachable, timed_out, unanswered
+from ordinaut_mcp.bridge.ongoing import CURRENT, Ongoing
 from ordinaut_mcp.bridge.remote import IDEMPOTENCY_META
 from ordinaut_mcp.bridge.result import kept, misfit, outcome_of
 from ordinaut_mcp.bridge.session import Link, Session
 from ordinaut_mcp.domain.clean import OUTPUT, clean_json
 from ordinaut_mcp.domain.nearest import did_you_mean
-from ordinaut_mcp.domain.tool import Fault, FaultKind, ToolOutcome
+from ordinaut_mcp.domain.tool import Fault, FaultKind, Returned, ToolOutcome
 from ordinaut_mcp.errors import InvalidInput
 
 READY_WITHIN: Final = 10.0
@@ -48,22 +50,44 @@ async def call(session: Session, request: Request) -> ToolOutcome:
 
 
 async def _ask(link: Link, entry: Entry, *, request: Request, deadline: float) -> ToolOutcome:
-    sent = False
-    with anyio.CancelScope(deadline=deadline):
+    """Wait for a place, in the order of asking, and send the call.
+
+    Cancelled here, by its time-out or by whoever wanted it, a call is cancelled at the server.
+    """
+    ongoing = Ongoing(uses=entry.spec.uses, idempotency_key=request.idempotency_key)
+    ongoing.scope.deadline = deadline
+    outcome, sent = None, False
+    with ongoing.scope:
         async with link.places:
             if not link.alive:
                 return not_reachable(entry.spec.server, link.account.says())
             sent = True
-            try:
-                result = await link.client.call_tool(
-                    request.tool,
-                    dict(request.arguments),
-                    meta={IDEMPOTENCY_META: request.idempotency_key},
-                )
-            except Exception as error:  # noqa: BLE001 - whatever a tool does stays with its call
-                return fault_of(error, link.account)
-        return outcome_of(result, entry.output)
-    return timed_out(request.timeout, sent=sent)
+            with link.under_way(ongoing):
+                outcome = _judged(await _result(link, ongoing, request), link, entry)
+    if ongoing.question and not isinstance(outcome, Returned):
+        return unanswered(ongoing.question, entry.spec.uses, outcome)
+    return outcome or timed_out(request.timeout, sent=sent, progress=ongoing.progress)
+
+
+async def _result(link: Link, ongoing: Ongoing, request: Request) -> CallToolResult | Exception:
+    token = CURRENT.set(ongoing)
+    try:
+        return await link.client.call_tool(
+            request.tool,
+            dict(request.arguments),
+            progress_callback=ongoing.on_progress,
+            meta={IDEMPOTENCY_META: request.idempotency_key},
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a tool does stays with its call
+        return error
+    finally:
+        CURRENT.reset(token)
+
+
+def _judged(result: CallToolResult | Exception, link: Link, entry: Entry) -> ToolOutcome:
+    if isinstance(result, Exception):
+        return fault_of(result, link.account, alone=len(link.calls) == 1)
+    return outcome_of(result, entry.output)
 
 
 def _unknown(session: Session, request: Request) -> Fault:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from mcp import Client
@@ -127,16 +127,15 @@ def _check(schema: dict[str, Any], what: str, notes: list[str], tool: Tool) -> V
 
 
 def _spec(tool: Tool, server: str) -> ToolSpec:
-    raw = _raw(tool)
-    named = ("name", "description", "inputSchema", "outputSchema", "annotations")
+    hints = _hints(tool)
     return ToolSpec(
         server=server,
         name=tool.name,
         description=tool.description or "",
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
-        hints=_hints(tool),
-        digest=_digest({name: raw.get(name) for name in named}),
+        hints=hints,
+        digest=_digest(tool, hints),
     )
 
 
@@ -153,6 +152,13 @@ def _hints(tool: Tool) -> ToolHints:
     return ToolHints(**{name: hint for name, hint in hints.items() if hint is not None})
 
 
-def _digest(parts: Mapping[str, Any]) -> str:
+def _digest(tool: Tool, hints: ToolHints) -> str:
+    """sha256 of what a task relies on: another description or title does not change it."""
+    parts = {
+        "name": tool.name,
+        "input": tool.input_schema,
+        "output": tool.output_schema,
+        "hints": asdict(hints),
+    }
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

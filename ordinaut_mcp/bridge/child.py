@@ -14,7 +14,8 @@ from typing import IO, Final
 import anyio
 from mcp.client.stdio import get_default_environment
 
-from ordinaut_mcp.bridge.server_config import Local
+from ordinaut_mcp.bridge.place import Place
+from ordinaut_mcp.bridge.server_config import Limits, Local
 
 GUARD: Final = Path(__file__).with_name("guard.py")
 
@@ -32,16 +33,18 @@ class Child:
     """One running tool server: pipes that never block, and an end that leaves nothing.
 
     The server gets the SDK's small default environment and what the tools file lists, and
-    nothing else of ours. It runs in the folder of the tools file unless `cwd` says otherwise.
+    nothing else of ours. Its guard sets its limits before it begins.
     """
 
-    def __init__(self, how: Local, folder: Path) -> None:
-        """Start it. Raises: CannotStart."""
+    def __init__(self, server: str, how: Local, place: Place) -> None:
+        """Start it. Raises: CannotStart, NoPlace."""
         environment = get_default_environment() | dict(how.env)
-        where = folder / how.cwd if how.cwd else folder
-        program = program_of(how.command, folder=where, environment=environment)
+        where = place.working_folder(server, how.cwd)
+        folder = place.command_folder(how.cwd)
+        program = program_of(how.command, folder=folder, environment=environment)
         ours, self._lifeline = os.pipe()
-        guard = [sys.executable, "-I", "-S", str(GUARD), str(ours), "=".join(environment)]
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(ours)]
+        guard += ["=".join(environment), limits_of(how.limits)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the tools file is trusted: U28
                 [*guard, program, *how.args],
@@ -99,6 +102,22 @@ class Child:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+
+def limits_of(limits: Limits) -> str:
+    """For the guard: `DATA=2147483648,NOFILE=1024`, names as in setrlimit(2), sizes in bytes."""
+    values = {
+        "DATA": _bytes(limits.memory_mb),
+        "AS": _bytes(limits.address_space_mb),
+        "NPROC": limits.processes,
+        "NOFILE": limits.files,
+        "CPU": limits.cpu_seconds,
+    }
+    return ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
+
+
+def _bytes(megabytes: int | None) -> int | None:
+    return None if megabytes is None else megabytes * 1024 * 1024
 
 
 def _open(pipe: IO[bytes]) -> int:

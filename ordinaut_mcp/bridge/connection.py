@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -15,6 +14,7 @@ from mcp.client.stdio import stdio_client
 
 from ordinaut_mcp import __version__
 from ordinaut_mcp.bridge.account import Account
+from ordinaut_mcp.bridge.place import Place
 from ordinaut_mcp.bridge.remote import remote
 from ordinaut_mcp.bridge.server_config import Local, Remote, ServerConfig
 from ordinaut_mcp.bridge.stdio import stdio
@@ -27,7 +27,7 @@ ToolsChanged = Callable[[], None]
 
 @asynccontextmanager
 async def connected(
-    config: ServerConfig, folder: Path, *, account: Account, tools_changed: ToolsChanged
+    config: ServerConfig, place: Place, *, account: Account, tools_changed: ToolsChanged
 ) -> AsyncGenerator[tuple[Client, anyio.CancelScope]]:
     """A client that has greeted the server, and the scope that bounds the time to get ready.
 
@@ -36,7 +36,7 @@ async def connected(
     """
     limit = anyio.CancelScope(deadline=anyio.current_time() + CONNECT_WITHIN)
     with limit:
-        async with _client(config, folder, account, tools_changed) as client:
+        async with _client(config, place, account, tools_changed) as client:
             client.session.validate_tool_result = _trust  # security.md, finding 1
             yield client, limit
     if limit.cancelled_caught:
@@ -44,42 +44,42 @@ async def connected(
 
 
 def _client(
-    config: ServerConfig, folder: Path, account: Account, tools_changed: ToolsChanged
+    config: ServerConfig, place: Place, account: Account, tools_changed: ToolsChanged
 ) -> Client:
     async def on_message(message: object) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             tools_changed()
 
     return Client(
-        _transport(config, folder, account),
+        _transport(config, place, account),
         client_info=types.Implementation(name="ordinaut", version=__version__),
-        elicitation_callback=_decline,
+        elicitation_callback=_nobody,
         message_handler=on_message,
         cache=None,
     )
 
 
-def _transport(config: ServerConfig, folder: Path, account: Account) -> Transport:
+def _transport(config: ServerConfig, place: Place, account: Account) -> Transport:
     match config.how:
         case Remote():
             return remote(config.how)
         case Local() if sys.platform == "win32":  # pragma: no cover
             how = config.how
-            cwd = folder / how.cwd if how.cwd else folder
+            cwd = place.working_folder(config.name, how.cwd)
             parameters = StdioServerParameters(
                 command=how.command, args=list(how.args), env=dict(how.env), cwd=cwd
             )
             return stdio_client(parameters)  # its Job Object ends what the server started
         case Local():  # pragma: no branch
-            return stdio(config.how, folder, account)
+            return stdio(config.how, place, account)
 
 
-async def _decline(
+async def _nobody(
     context: ClientRequestContext, params: types.ElicitRequestParams
-) -> types.ElicitResult:
-    """Nobody is there to ask: the tool is told so, and decides what that means."""
+) -> types.ErrorData:
+    """Says to servers that they may ask; what they ask in a call goes to `Unattended`."""
     del context, params
-    return types.ElicitResult(action="decline")
+    return types.ErrorData(code=types.INVALID_REQUEST, message="Nobody is there to answer.")
 
 
 async def _trust(name: str, result: types.CallToolResult) -> None:

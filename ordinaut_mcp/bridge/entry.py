@@ -3,46 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeGuard, cast
-from urllib.parse import urlsplit
+from typing import Final
 
-from ordinaut_mcp.bridge.positions import Member, members
-from ordinaut_mcp.bridge.server_config import Local, Remote, ServerConfig
+from ordinaut_mcp.bridge.mistake import (
+    HEADER_NAME,
+    VARIABLE_NAME,
+    Mistake,
+    inner_parts,
+    named_texts_of,
+    number_of,
+    parts_of,
+    text_of,
+    texts_of,
+    url_of,
+)
+from ordinaut_mcp.bridge.positions import Member
+from ordinaut_mcp.bridge.server_config import (
+    MAX_CONCURRENT,
+    ClientCredentials,
+    Limits,
+    Local,
+    Remote,
+    ServerConfig,
+)
 from ordinaut_mcp.domain.builtin import GROUPS
-from ordinaut_mcp.domain.nearest import did_you_mean
 
 SERVER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
-_LOCAL_KEYS: Final = ("command", "args", "env", "cwd", "type")
-_REMOTE_KEYS: Final = ("url", "headers", "type")
+_LOCAL_KEYS: Final = ("command", "args", "env", "cwd", "limits", "max_concurrent", "type")
+_REMOTE_KEYS: Final = ("url", "headers", "auth", "max_concurrent", "type")
 _TYPES: Final = {"command": ("stdio",), "url": ("http", "streamable-http")}
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-class Mistake(Exception):
-    """What is wrong with an entry: a sentence, the key that it is about, and its offset."""
-
-    def __init__(self, message: str, *, key: str | None, at: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.key = key
-        self.at = at
+_AUTH_KEYS: Final = ("type", "token_url", "client_id", "client_secret", "scope")
+_CLIENT_CREDENTIALS: Final = "client_credentials"
+_MEMORY: Final = (64, 1024 * 1024)
+_RANGES: Final = {
+    "memory_mb": _MEMORY,
+    "address_space_mb": _MEMORY,
+    "processes": (1, 1_000_000),
+    "files": (16, 1_000_000),
+    "cpu_seconds": (1, 1_000_000_000),
+}
+_CONCURRENT: Final = (1, 1000)
 
 
 def server_of(entry: Member, text: str) -> ServerConfig:
     """The configuration that an entry of `mcpServers` holds. Raises: Mistake."""
     _check_name(entry)
-    if not isinstance(entry.value, dict):
+    given: object = entry.value
+    if not isinstance(given, dict):
         raise Mistake("must be an object with command or url", key=None, at=entry.value_at)
-    parts = _parts(entry, text)
+    is_remote = "url" in given and "command" not in given
+    known = _REMOTE_KEYS if is_remote else (*_LOCAL_KEYS, "url")
+    parts = parts_of(text, entry.value_at, known)
     kinds = parts.keys() & {"command", "url"}
     if len(kinds) != 1:
         has = "both" if kinds else "neither"
         raise Mistake(f"needs command or url, and has {has}", key=None, at=entry.at)
-    how = _local(parts) if "command" in parts else _remote(parts)
-    return ServerConfig(name=entry.name, how=how)
+    how = _remote(parts, text) if is_remote else _local(parts, text)
+    concurrent = parts.get("max_concurrent")
+    most = number_of(concurrent, *_CONCURRENT) if concurrent else MAX_CONCURRENT
+    return ServerConfig(name=entry.name, how=how, max_concurrent=most)
 
 
 def _check_name(entry: Member) -> None:
@@ -54,40 +76,57 @@ def _check_name(entry: Member) -> None:
         raise Mistake(wrong, key=None, at=entry.at)
 
 
-def _parts(entry: Member, text: str) -> dict[str, Member]:
-    parts: dict[str, Member] = {}
-    for part in members(text, entry.value_at):
-        if part.name in parts:
-            raise Mistake("is said twice", key=part.name, at=part.at)
-        parts[part.name] = part
-    known = _REMOTE_KEYS if "url" in parts and "command" not in parts else _LOCAL_KEYS
-    for part in parts.values():
-        if part.name not in {*known, "url"}:
-            raise Mistake(_unknown(part.name, known), key=part.name, at=part.at)
-    return parts
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"is not known here{did_you_mean(name, known)}"
-
-
-def _local(parts: dict[str, Member]) -> Local:
+def _local(parts: Mapping[str, Member], text: str) -> Local:
     _check_type(parts, "command")
     return Local(
         command=_command(parts["command"]),
-        args=tuple(_texts(parts["args"])) if "args" in parts else (),
-        env=_named_texts(parts["env"], re.compile(r"[^=\0]+")) if "env" in parts else {},
-        cwd=_text(parts["cwd"]) if "cwd" in parts else None,
+        args=tuple(texts_of(parts["args"])) if "args" in parts else (),
+        env=named_texts_of(parts["env"], VARIABLE_NAME) if "env" in parts else {},
+        cwd=text_of(parts["cwd"]) if "cwd" in parts else None,
+        limits=_limits(parts["limits"], text) if "limits" in parts else Limits(),
     )
 
 
-def _remote(parts: dict[str, Member]) -> Remote:
+def _limits(part: Member, text: str) -> Limits:
+    found = inner_parts(part, text, tuple(_RANGES))
+    given = {
+        name: None if one.value is None else number_of(one, *_RANGES[name])
+        for name, one in found.items()
+    }
+    return Limits(**given)
+
+
+def _remote(parts: Mapping[str, Member], text: str) -> Remote:
     _check_type(parts, "url")
-    headers = _named_texts(parts["headers"], _TOKEN) if "headers" in parts else {}
-    return Remote(url=_url(parts["url"]), headers=headers)
+    headers: Mapping[str, str] = {}
+    if "headers" in parts:
+        headers = named_texts_of(parts["headers"], HEADER_NAME)
+    auth = _auth(parts["auth"], text) if "auth" in parts else None
+    if auth and "authorization" in {name.lower() for name in headers}:
+        part = parts["headers"]
+        wrong = "holds Authorization and auth is given, too: which one is meant?"
+        raise Mistake(wrong, key=part.name, at=part.value_at)
+    return Remote(url=url_of(parts["url"]), headers=headers, auth=auth)
 
 
-def _check_type(parts: dict[str, Member], key: str) -> None:
+def _auth(part: Member, text: str) -> ClientCredentials:
+    found = inner_parts(part, text, _AUTH_KEYS)
+    for name in _AUTH_KEYS[:-1]:
+        if name not in found:
+            raise Mistake("is missing", key=f"{part.name}.{name}", at=part.value_at)
+    kind = found["type"]
+    if kind.value != _CLIENT_CREDENTIALS:
+        wrong = f"must be {_CLIENT_CREDENTIALS}: nobody is there to log in"
+        raise Mistake(wrong, key=kind.name, at=kind.value_at)
+    return ClientCredentials(
+        token_url=url_of(found["token_url"]),
+        client_id=text_of(found["client_id"]),
+        client_secret=text_of(found["client_secret"]),
+        scope=text_of(found["scope"]) if "scope" in found else None,
+    )
+
+
+def _check_type(parts: Mapping[str, Member], key: str) -> None:
     part = parts.get("type")
     if part is not None and part.value not in _TYPES[key]:
         wrong = f"must be {' or '.join(_TYPES[key])} beside {key}"
@@ -95,58 +134,8 @@ def _check_type(parts: dict[str, Member], key: str) -> None:
 
 
 def _command(part: Member) -> str:
-    command = _text(part)
+    command = text_of(part)
     if re.search(r"\s", command) and not Path(command).is_file():
         wrong = "must be one program; its arguments go into args, and no shell reads them"
         raise Mistake(wrong, key=part.name, at=part.value_at)
     return command
-
-
-def _url(part: Member) -> str:
-    url = _text(part)
-    try:
-        pieces = urlsplit(url)
-    except ValueError:
-        raise Mistake("is not a URL", key=part.name, at=part.value_at) from None
-    if pieces.scheme not in {"http", "https"} or not pieces.hostname:
-        raise Mistake("must begin with http:// or https://", key=part.name, at=part.value_at)
-    if pieces.username or pieces.password:
-        wrong = "must not hold a name or password: use headers"
-        raise Mistake(wrong, key=part.name, at=part.value_at)
-    return url
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Text that can be given to a process: no NUL, no half of a surrogate pair."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _text(part: Member) -> str:
-    if not part.value or not _is_text(part.value):
-        raise Mistake("must be a text", key=part.name, at=part.value_at)
-    return part.value
-
-
-def _texts(part: Member) -> Iterator[str]:
-    given: object = part.value
-    if not isinstance(given, list):
-        raise Mistake("must be a list of texts", key=part.name, at=part.value_at)
-    for text in cast("list[object]", given):
-        if not _is_text(text):
-            raise Mistake("must be a list of texts", key=part.name, at=part.value_at)
-        yield text
-
-
-def _named_texts(part: Member, name: re.Pattern[str]) -> dict[str, str]:
-    given: object = part.value
-    if not isinstance(given, dict):
-        wrong = "must be an object that gives each name a text"
-        raise Mistake(wrong, key=part.name, at=part.value_at)
-    for key, value in cast("dict[str, object]", given).items():
-        if not _is_text(value) or (name is _TOKEN and re.search(r"[\r\n]", value)):
-            raise Mistake(f"{key!r} must be a text", key=part.name, at=part.value_at)
-        if not name.fullmatch(key):
-            raise Mistake(f"{key!r} cannot be a name here", key=part.name, at=part.value_at)
-    return cast("dict[str, str]", given)

@@ -11,7 +11,9 @@ import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
 from ordinaut_mcp.bridge.lines import LONGEST_LINE
+from ordinaut_mcp.bridge.refusal import instead_of, no_token
 from ordinaut_mcp.bridge.server_config import Remote
+from ordinaut_mcp.bridge.tokens import NoToken, Tokens
 
 IDEMPOTENCY_META: Final = "ordinaut/idempotency-key"
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
@@ -21,16 +23,27 @@ _TIMES: Final = httpx2.Timeout(30.0, connect=5.0, read=None)
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):
-    """Sends the idempotency key as a header too, and takes no body above `LONGEST_LINE`."""
+    """Sends the idempotency key as a header too, and takes no body above `LONGEST_LINE`.
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+    With `tokens`, each request carries one; a request that is refused with 401 was not carried
+    out, and is sent once more with a new token.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, tokens: Tokens | None = None) -> None:
         self._inner = inner
+        self._tokens = tokens
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         key = _idempotency_key(request.content)
         if key:
             request.headers[IDEMPOTENCY_HEADER] = key
-        response = await self._inner.handle_async_request(request)
+        try:
+            response = await self._sent(request)
+        except NoToken as error:
+            return no_token(request, str(error))
+        if refusal := instead_of(response, request):
+            await response.aclose()
+            return refusal
         is_stream = "text/event-stream" in response.headers.get("content-type", "")
         if "content-encoding" in response.headers:  # what it would grow to cannot be counted here
             response.stream = _BoundedBody(response.stream, longest=0)
@@ -40,6 +53,19 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        if self._tokens is None:
+            return await self._inner.handle_async_request(request)
+        token = await self._tokens.current()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = await self._inner.handle_async_request(request)
+        if response.status_code != 401:
+            return response
+        await response.aclose()
+        token = await self._tokens.current(refused=token)
+        request.headers["Authorization"] = f"Bearer {token}"
+        return await self._inner.handle_async_request(request)
 
 
 class _BoundedBody(httpx2.AsyncByteStream):
@@ -65,10 +91,14 @@ class _BoundedBody(httpx2.AsyncByteStream):
 async def remote(how: Remote) -> AsyncGenerator[Any]:
     """Streams to a server that speaks streamable HTTP; proxies of the environment are not used."""
     headers = {"accept-encoding": "identity", **how.headers}
-    transport = BoundedTransport(httpx2.AsyncHTTPTransport())
+    wire = httpx2.AsyncHTTPTransport()
+    tokens = Tokens(how.auth, how.url, wire) if how.auth else None
     async with (
         httpx2.AsyncClient(
-            headers=headers, timeout=_TIMES, transport=transport, trust_env=False
+            headers=headers,
+            timeout=_TIMES,
+            transport=BoundedTransport(wire, tokens),
+            trust_env=False,
         ) as client,
         _streams(how.url, client) as streams,
     ):

@@ -6,6 +6,27 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Final
+
+MAX_CONCURRENT: Final = 16
+"""Calls that one server serves at the same time, unless its entry says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What each process of a local server may take, set by its guard; None: as much as we may.
+
+    `memory_mb` bounds what a process writes to (RLIMIT_DATA), so that Node and other runtimes
+    may reserve as much address space as they like; `address_space_mb` bounds that, too.
+    `processes` counts all processes and threads of the system's user, not of the server alone,
+    and no limit holds back the superuser there (setrlimit(2)).
+    """
+
+    memory_mb: int | None = 2048
+    address_space_mb: int | None = None
+    processes: int | None = None
+    files: int | None = 1024
+    cpu_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +41,17 @@ class Local:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     cwd: str | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentials:
+    """How to get a token without a person (RFC 6749, section 4.4)."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +60,7 @@ class Remote:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    auth: ClientCredentials | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +69,10 @@ class ServerConfig:
 
     name: str
     how: Local | Remote
+    max_concurrent: int = MAX_CONCURRENT
 
     @property
     def digest(self) -> str:
         """sha256 of the whole entry: another digest means that the server must be started anew."""
-        canonical = json.dumps([self.name, asdict(self.how)], sort_keys=True)
+        canonical = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()

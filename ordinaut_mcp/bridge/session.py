@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -19,20 +19,24 @@ from ordinaut_mcp.bridge.account import Account
 from ordinaut_mcp.bridge.catalog import Catalog, read_catalog
 from ordinaut_mcp.bridge.connection import connected
 from ordinaut_mcp.bridge.faults import reason_of
+from ordinaut_mcp.bridge.ongoing import Ongoing
+from ordinaut_mcp.bridge.place import Place
 from ordinaut_mcp.bridge.pulse import Pulse
+from ordinaut_mcp.bridge.question import Answer
 from ordinaut_mcp.bridge.server_config import ServerConfig
+from ordinaut_mcp.bridge.unattended import Unattended
 from ordinaut_mcp.domain.retry import RetryPolicy
 from ordinaut_mcp.domain.tool import ServerState, ServerStatus
 
 log = logging.getLogger(__name__)
 
-PLACES: Final = 16
-"""Calls that one server serves at the same time."""
 RESTARTS: Final = RetryPolicy(base=timedelta(seconds=0.5), longest=timedelta(seconds=60))
 HEALTHY_SECONDS: Final = 60.0
 """Ready for so long, and the next failure counts as the first."""
 WANTED_REST_SECONDS: Final = 5.0
 """The longest rest while a call waits for the server."""
+FRESH_SECONDS: Final = 5.0
+"""So old at most, a catalog is good enough for another look."""
 LIST_WITHIN: Final = 30.0
 """Seconds to list the tools again after a change."""
 
@@ -44,18 +48,37 @@ class Link:
     client: Client
     account: Account
     catalog: Catalog
-    places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(PLACES))
+    places: anyio.CapacityLimiter
+    calls: list[Ongoing] = field(default_factory=list[Ongoing])
+    """Those under way; once the connection has ended, those that were."""
+    listed_at: float = field(default_factory=anyio.current_time)
+    """When the catalog was read, on the event loop's clock."""
 
     @property
     def alive(self) -> bool:
         return not self.account.ended.is_set()
+
+    @contextmanager
+    def under_way(self, call: Ongoing) -> Generator[None]:
+        """Count the call among those under way."""
+        self.calls.append(call)
+        try:
+            yield
+        finally:
+            if self.alive:
+                self.calls.remove(call)
 
 
 class Session:
     """Keeps one tool server connected while `run` runs: one task enters and leaves each client."""
 
     def __init__(
-        self, config: ServerConfig, folder: Path, *, changed: Callable[[Session], None]
+        self,
+        config: ServerConfig,
+        place: Place,
+        *,
+        changed: Callable[[Session], None],
+        answer: Answer | None = None,
     ) -> None:
         """`changed` is called, and must not block, whenever state or catalog have changed."""
         self.config = config
@@ -63,8 +86,9 @@ class Session:
         self.error: str | None = None
         self.catalog = Catalog()
         """What the server offered last; it outlives the connection."""
-        self._folder = folder
+        self._place = place
         self._changed = changed
+        self._answer = answer
         self._random = Random()
         self._link: Link | None = None
         self._failures = 0
@@ -72,6 +96,11 @@ class Session:
         self._wanted = False
         self._moved = Pulse()
         self._stale = Pulse()
+
+    @property
+    def calls(self) -> list[Ongoing]:
+        """Those under way."""
+        return list(self._link.calls) if self._link and self._link.alive else []
 
     @property
     def status(self) -> ServerStatus:
@@ -110,14 +139,36 @@ class Session:
                 await self._moved.wait()
         return self.error or "it is still starting"
 
+    async def look(self, within: float) -> ServerStatus:
+        """The state, once the server has answered: its tools are listed anew, if not just done.
+
+        A server that does not answer is told as failed here, and keeps its connection: the
+        calls that are under way may still end well.
+        """
+        deadline = anyio.current_time() + within
+        link = await self.ready(within)
+        if isinstance(link, str):
+            return ServerStatus(server=self.config.name, state=ServerState.FAILED, error=link)
+        if anyio.current_time() - link.listed_at < FRESH_SECONDS:
+            return self.status
+        why = f"it did not list its tools within {within:g} s"
+        with anyio.CancelScope(deadline=deadline):
+            try:
+                await self._list(link)
+            except Exception as error:  # noqa: BLE001 - whatever one server does stays with it
+                why = reason_of(error, link.account)
+            else:
+                return self.status
+        return ServerStatus(server=self.config.name, state=ServerState.FAILED, error=why)
+
     async def _live(self) -> tuple[float | None, str]:
         """One connection: for how many seconds it was ready, if it ever was, and why it ended."""
         account, ready_at = Account(server=self.config.name), None
         try:
             async with connected(
-                self.config, self._folder, account=account, tools_changed=self._stale.ring
+                self.config, self._place, account=account, tools_changed=self._stale.ring
             ) as (client, limit):
-                link = Link(client, account, await read_catalog(client, self.config.name))
+                link = await self._linked(client, account)
                 ready_at, limit.deadline = anyio.current_time(), math.inf
                 self._open(link)
                 await self._keep(link)
@@ -130,16 +181,24 @@ class Session:
             account.ended.set()
         return None if ready_at is None else anyio.current_time() - ready_at, why
 
+    async def _linked(self, client: Client, account: Account) -> Link:
+        catalog = await read_catalog(client, self.config.name)
+        link = Link(client, account, catalog, anyio.CapacityLimiter(self.config.max_concurrent))
+        questions = Unattended(self.config.name, link.calls, self._answer)
+        client.session.dispatch_input_request = questions.dispatch
+        return link
+
     def _open(self, link: Link) -> None:
         self._link = link
         self._take(link.catalog)
 
     def _take(self, catalog: Catalog) -> None:
+        is_other = catalog.specs != self.catalog.specs
         self.catalog = catalog
-        self._become(ServerState.READY, "; ".join(catalog.notes) or None)
+        self._become(ServerState.READY, "; ".join(catalog.notes) or None, is_news=is_other)
 
-    def _become(self, state: ServerState, error: str | None) -> None:
-        is_news = (state, error) != (self.state, self.error) or state is ServerState.READY
+    def _become(self, state: ServerState, error: str | None, *, is_news: bool = False) -> None:
+        is_news = is_news or (state, error) != (self.state, self.error)
         self.state, self.error = state, error
         self._moved.ring()
         if is_news:
@@ -157,8 +216,12 @@ class Session:
         while True:
             await self._stale.wait()
             with anyio.fail_after(LIST_WITHIN):
-                link.catalog = await read_catalog(link.client, self.config.name)
-            self._take(link.catalog)
+                await self._list(link)
+
+    async def _list(self, link: Link) -> None:
+        link.catalog = await read_catalog(link.client, self.config.name)
+        link.listed_at = anyio.current_time()
+        self._take(link.catalog)
 
     async def _listen(self, client: Client) -> None:
         """Ask a server of 2026-07-28 to tell changes; one of before tells them unasked."""

@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -20,6 +19,7 @@ from mcp.shared.message import SessionMessage
 from ordinaut_mcp.bridge.account import Account
 from ordinaut_mcp.bridge.child import Child
 from ordinaut_mcp.bridge.lines import Flood, Lines
+from ordinaut_mcp.bridge.place import Place
 from ordinaut_mcp.bridge.server_config import Local
 from ordinaut_mcp.bridge.tail import Tail
 from ordinaut_mcp.bridge.wire import TOO_LARGE, instead, message_of
@@ -45,12 +45,12 @@ class TooMuchJunk(Exception):
 
 
 @asynccontextmanager
-async def stdio(how: Local, folder: Path, account: Account) -> AsyncGenerator[Streams]:
+async def stdio(how: Local, place: Place, account: Account) -> AsyncGenerator[Streams]:
     """Start a tool server and speak with it; on leaving, nothing of it is left.
 
-    Raises: CannotStart.
+    Raises: CannotStart, NoPlace.
     """
-    child = Child(how, folder)
+    child = Child(account.server, how, place)
     arriving, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     sent, leaving = anyio.create_memory_object_stream[SessionMessage](WAITING_MESSAGES)
     try:
@@ -88,7 +88,7 @@ async def _read(child: Child, arriving: Incoming, account: Account) -> None:
             if await child.ended(2):
                 account.exit_code = child.exit_code
         except Flood as flood:
-            account.reason = str(flood)
+            account.reason, account.flooded = str(flood), True
             message = instead(flood.dropped, TOO_LARGE, str(flood))
             await _hand_over(message, arriving, account)
         except TooMuchJunk:

@@ -58,11 +58,13 @@ def status(as_json: Json = False) -> None:
 
 
 def runtime(
-    roles: Annotated[str, typer.Option(help="Comma-separated: scheduler, worker, reaper.")],
+    roles: Annotated[
+        str, typer.Option(help="Comma-separated: scheduler, worker, reaper, janitor, relay.")
+    ],
 ) -> None:
     """Run one production process with some of the roles, until it is told to stop."""
     from ordinaut_mcp.app.asking import database_url
-    from ordinaut_mcp.app.process import RuntimeProcess, checked_roles, until_told
+    from ordinaut_mcp.app.process import RuntimeProcess, checked_roles, run_until_told
     from ordinaut_mcp.store.migrate import schema_state
 
     settings = load_settings()
@@ -75,9 +77,10 @@ def runtime(
     pin_environment(settings)
 
     async def live() -> None:
-        async with RuntimeProcess(settings, url, wanted).running() as supervisor:
-            say(f"Running as {', '.join(wanted)}.")
-            await until_told(supervisor)
+        await run_until_told(
+            RuntimeProcess(settings, url, wanted),
+            on_ready=lambda: say(f"Running as {', '.join(wanted)}."),
+        )
 
     anyio.run(live)
 
@@ -99,15 +102,33 @@ def _facts(settings: Settings) -> dict[str, Any]:
         "version": found.version if found else None,
         "tzdata": found.tzdata if found else TZDATA_VERSION,
         "started_at": found.started_at.isoformat() if found else None,
+        "paused": _pause(settings) if found is not None and found.state == "ready" else None,
     }
+
+
+def _pause(settings: Settings) -> dict[str, Any] | None:
+    """Who paused everything, since when and why; None also where the database does not answer."""
+    from ordinaut_mcp.app.asking import ask
+    from ordinaut_mcp.domain.instant import local_text
+
+    try:
+        pause = ask(settings, lambda services, _: services.controls.paused())
+    except Unavailable:
+        return None
+    if pause is None:
+        return None
+    since = local_text(pause.since, settings.zone_name)
+    return {"by": pause.by, "since": since, "note": pause.note}
 
 
 def _sentence(facts: dict[str, Any]) -> str:
     if facts["pid"] is None:
         return f"The local runtime of {facts['home']} is not running; `ordinaut-mcp up` starts it."
-    roles = ", ".join(facts["roles"])
+    roles, pause = ", ".join(facts["roles"]), facts["paused"]
+    why = f": {pause['note']}" if pause and pause["note"] else ""
+    paused = f"PAUSED since {pause['since']} by '{pause['by']}'{why}\n" if pause else ""
     return (
-        f"Ordinaut {facts['version']} is {facts['state']} (process {facts['pid']}, since"
+        f"{paused}Ordinaut {facts['version']} is {facts['state']} (process {facts['pid']}, since"
         f" {facts['started_at']}): {roles}.\nHome {facts['home']}, tzdata {facts['tzdata']}."
     )
 

@@ -10,7 +10,19 @@ from typing import Annotated, Final
 import typer
 
 from ordinaut_mcp import __version__, logs
-from ordinaut_mcp.cli import agenda, demo, doctor, local, preview, schema, serve, tools
+from ordinaut_mcp.cli import (
+    agenda,
+    backup,
+    controls,
+    demo,
+    doctor,
+    local,
+    preview,
+    schema,
+    serve,
+    tools,
+)
+from ordinaut_mcp.cli import run as runs
 from ordinaut_mcp.errors import NotAllowed, NotFound, OrdinautError, Unavailable
 
 EXIT: Final[Mapping[type[OrdinautError], int]] = {NotFound: 3, Unavailable: 4, NotAllowed: 5}
@@ -44,8 +56,9 @@ def options(
     del version
 
 
-for noun in (serve, local, schema, doctor, demo, preview, agenda):
+for noun in (serve, local, controls, schema, doctor, demo, preview, agenda, backup):
     noun.register(app)
+app.add_typer(runs.app, name="run")
 app.add_typer(tools.app, name="tools")
 
 

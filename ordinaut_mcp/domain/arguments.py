@@ -89,7 +89,7 @@ def _cleaned(name: str, value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
-    for name in given:
+    for name in sorted(given):
         if name not in known:
             shown = name if len(name) <= 60 else name[:60] + "…"
             raise InvalidInput(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ordinaut_mcp.domain.limit import Limit
 from ordinaut_mcp.domain.run import RunId, RunKind, TaskId
 from ordinaut_mcp.domain.task import TaskStatus
 
@@ -34,6 +35,7 @@ class NewRun:
     priority: int
     serial: bool = False
     """Not before every earlier unfinished run of its task."""
+    limit: Limit | None = None
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

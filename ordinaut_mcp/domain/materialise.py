@@ -103,6 +103,7 @@ def _run(task_id: TaskId, slot: Occurrence, due: Accounting, *, rules: Policies)
         due_at=slot.at + delay,
         priority=rules.priority,
         serial=rules.overlap is not Overlap.ALLOW,
+        limit=rules.limit(task_id),
     )
 
 

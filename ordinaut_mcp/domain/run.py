@@ -116,6 +116,8 @@ class ClaimedRun:
 
     lease: Lease
     task_id: TaskId
+    generation: int
+    """Names the revision: runs of one revision have one and the same definition."""
     task_key: str | None
     owner: str
     kind: RunKind
@@ -123,6 +125,8 @@ class ClaimedRun:
     failures: int
     """Failed attempts so far; releases and crashes are not among them."""
     crashes: int
+    redrive: int
+    """How often somebody sent it again; it enters the keys of the steps called from then on."""
     scheduled_for: datetime
     started_at: datetime
     """The first claim: `now` of the whole run, whatever the attempt."""
@@ -168,6 +172,36 @@ class Cancelled:
 
 
 Outcome = Succeeded | Failed | Released | Parked | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """What is to be journalled of one step; the instants are on this process's monotonic clock.
+
+    A line in state `running` is an intent, written before a call that has effects. The others
+    may be written later, together with what comes after them, at the latest with the settlement.
+    """
+
+    record: StepRecord
+    began: float
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """Lines of one run that are written together, in order, one for each step."""
+
+    lease: Lease
+    lines: Sequence[JournalLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt ended, with the lines that the journal does not have yet."""
+
+    lease: Lease
+    outcome: Outcome
+    lines: Sequence[JournalLine] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,7 @@ def _moved(task: Task, request: SnoozeRequest, now: datetime) -> SnoozeWrite:
             due_at=to,
             priority=rules.priority,
             serial=rules.overlap is not Overlap.ALLOW,
+            limit=rules.limit(task.id),
         ),
         skips=excluded,
         to=to,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from ordinaut_mcp.domain.limit import Limit
 from ordinaut_mcp.domain.occurrence import Misfire, MisfirePolicy
 from ordinaut_mcp.domain.retry import RetryPolicy
 from ordinaut_mcp.domain.run import TaskId
@@ -69,6 +70,9 @@ class Policies:
     jitter: timedelta = timedelta(0)
     max_runs: int | None = None
     priority: int = 5
+    concurrency_key: str | None = None
+    max_concurrent: int | None = None
+    """How many runs at once: under the key (1 where a key stands alone), else of this task."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     step_timeout: timedelta = timedelta(seconds=30)
     run_timeout: timedelta = timedelta(hours=6)
@@ -77,6 +81,14 @@ class Policies:
     def misfire_policy(self) -> MisfirePolicy:
         """What the accounting of slots needs of this."""
         return MisfirePolicy(misfire=self.misfire, max_lateness=self.max_lateness)
+
+    def limit(self, task_id: int) -> Limit | None:
+        """What keeps its runs from running at once with others; None: nothing."""
+        if self.concurrency_key is not None:
+            return Limit(key=f"key:{self.concurrency_key}", places=self.max_concurrent or 1)
+        if self.max_concurrent is not None:
+            return Limit(key=f"task:{task_id}", places=self.max_concurrent)
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; `from_dict` reads it back."""
@@ -89,6 +101,8 @@ class Policies:
             "jitter_seconds": self.jitter.total_seconds(),
             "max_runs": self.max_runs,
             "priority": self.priority,
+            "concurrency_key": self.concurrency_key,
+            "max_concurrent": self.max_concurrent,
             "retry": self.retry.to_dict(),
             "timeout_seconds": self.step_timeout.total_seconds(),
             "run_timeout_seconds": self.run_timeout.total_seconds(),
@@ -105,6 +119,8 @@ class Policies:
             jitter=timedelta(seconds=stored["jitter_seconds"]),
             max_runs=stored["max_runs"],
             priority=stored["priority"],
+            concurrency_key=stored.get("concurrency_key"),
+            max_concurrent=stored.get("max_concurrent"),
             retry=RetryPolicy.from_dict(stored["retry"]),
             step_timeout=timedelta(seconds=stored["timeout_seconds"]),
             run_timeout=timedelta(seconds=stored["run_timeout_seconds"]),

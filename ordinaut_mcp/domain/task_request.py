@@ -44,6 +44,8 @@ KEPT: Final = (
     "max_lateness_seconds",
     "overlap",
     "priority",
+    "concurrency_key",
+    "max_concurrent",
     "max_retries",
     "backoff",
     "timeout_seconds",
@@ -53,8 +55,6 @@ SAME_AS: Final = {"dedupe_key": "key", "backoff_strategy": "backoff"}
 NOT_YET: Final = {
     "message": "Use `pipeline` instead.",
     "agent": "Leave it out: the task is then your own.",
-    "concurrency_key": "Leave it out; `overlap` keeps runs of one task apart.",
-    "max_concurrent": "Leave it out; `overlap` keeps runs of one task apart.",
 }
 BACKOFF: Final[Mapping[str, Any]] = {
     "properties": {
@@ -137,6 +137,8 @@ def policies(request: Mapping[str, Any], schedule: AnySchedule) -> Policies:
         jitter=_seconds(request, "jitter_seconds", timedelta(0)) or timedelta(0),
         max_runs=request.get("max_runs"),
         priority=request.get("priority", 5),
+        concurrency_key=request.get("concurrency_key"),
+        max_concurrent=request.get("max_concurrent"),
         retry=_retry(request),
         step_timeout=_seconds(request, "timeout_seconds", None) or Policies().step_timeout,
         run_timeout=_seconds(request, "run_timeout_seconds", None) or Policies().run_timeout,
@@ -204,6 +206,8 @@ def _check_texts(request: Mapping[str, Any]) -> None:
     if "key" in request:
         one_line(request["key"], "key", 200)
         _check_key(request["key"])
+    if "concurrency_key" in request:
+        one_line(request["concurrency_key"], "concurrency_key", 200)
     for index, tag in enumerate(request.get("tags", ())):
         one_line(tag, f"tags[{index}]", 50)
 

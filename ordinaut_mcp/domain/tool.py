@@ -29,7 +29,8 @@ class ToolSpec:
     output_schema: Mapping[str, Any] | None = None
     hints: ToolHints = ToolHints()
     digest: str = ""
-    """sha256 over the canonical JSON of everything above; built-ins leave it empty."""
+    """sha256 over the canonical JSON of name, schemas and effective hints; another description
+    does not change it. Built-ins leave it empty."""
 
     @property
     def uses(self) -> str:
@@ -68,11 +69,17 @@ class FaultKind(StrEnum):
     UNKNOWN_TOOL = "unknown_tool"
     BAD_OUTPUT = "output_schema_error"
     OUTPUT_TOO_LARGE = "output_too_large"
+    MESSAGE_TOO_LARGE = "message_too_large"
+    INPUT_REQUIRED = "input_required"
     UNSTORABLE_OUTPUT = "unstorable_output"
     CHECK_FAILED = "check_failed"
     NOT_VERIFIED = "not_verified"
     CONDITION = "condition_error"
     TEMPLATE = "template_error"
+    BLOCKED_ADDRESS = "blocked_address"
+    BLOCKED_PORT = "blocked_port"
+    INVALID_URL = "invalid_url"
+    INVALID_HEADER = "invalid_header"
 
 
 RETRIED: frozenset[FaultKind] = frozenset(
@@ -90,12 +97,17 @@ class Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """The call brought no result. `sent`: it may have had its effect all the same."""
+    """The call brought no result. `sent`: it may have had its effect all the same.
+
+    `usage` is what a model call has cost although nothing came of it: {input_tokens,
+    output_tokens, cost}, to be counted like that of a call that returned.
+    """
 
     kind: FaultKind
     message: str
     hint: str | None = None
     sent: bool = False
+    usage: Mapping[str, Any] | None = None
 
 
 ToolOutcome = Returned | Fault

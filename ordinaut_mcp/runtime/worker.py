@@ -3,58 +3,60 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import anyio
-from anyio import CancelScope
+from anyio import CancelScope, Semaphore
+from anyio.abc import TaskGroup
 
 from ordinaut_mcp.domain.run import (
     Cancelled,
     ClaimedRun,
     Failed,
-    Lease,
     Outcome,
     ProcessId,
     Released,
-    RunId,
+    Settlement,
     run_name,
 )
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import CancelStore, RunQueue
-from ordinaut_mcp.runtime.clockwork import Clockwork
+from ordinaut_mcp.runtime.batches import LANES, Batches
+from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
+from ordinaut_mcp.runtime.executor import Attempt
+from ordinaut_mcp.runtime.leases import Held, Leases
 from ordinaut_mcp.runtime.persistence import LeaseLost, persisted
 
 log = logging.getLogger(__name__)
 
-Execute = Callable[[ClaimedRun], Awaitable[Outcome]]
-"""Carries out one attempt. Every fault of the task comes back as `Failed`, never raised."""
+Begin = Callable[[ClaimedRun, Callable[[], bool]], Attempt]
+"""Begins one attempt; the second argument says whether its lease is still held."""
 
 SETTLE_WITHIN = timedelta(seconds=5)
 SWEEP = timedelta(seconds=5)
 AFTER_TROUBLE = timedelta(seconds=1)
 SHORTEST = timedelta(milliseconds=100)
 """The rest when something is due that cannot be claimed just now: no busy polling."""
+MOST_AT_ONCE = 500
+"""So many runs are claimed at once while all that are claimed only compute."""
+AT_A_STRETCH = 0.05
+"""Seconds of computing before what is done is settled and the event loop gets its turn."""
 CRASHED = {
     "code": "internal_error",
     "message": "Something went wrong inside Ordinaut; the log has the details.",
-    "hint": "get_run shows how far it came; run_now runs the task again.",
+    "hint": "get_run shows how far it came; retry_run sends it again.",
 }
-
-
-@dataclass(slots=True)
-class _Held:
-    lease: Lease
-    deadline: float
-    scope: CancelScope = field(default_factory=CancelScope)
-    cancelled: str | None = None
 
 
 class Worker:
     """Claims due runs and executes each inside its lease.
+
+    Runs whose steps only compute are carried out and settled in the batch that they were claimed
+    in; the others get a slot each.
 
     It stops in one of two ways. `stop()` ends the claiming and lets attempts finish.
     Cancelling `run()` interrupts them, and each gives its run back uncounted, so that another
@@ -66,22 +68,29 @@ class Worker:
         self,
         process: ProcessId,
         queue: RunQueue,
-        execute: Execute,
+        begin: Begin,
         clockwork: Clockwork,
         *,
         slots: int = 16,
         lease_for: timedelta = timedelta(seconds=30),
         cancels: CancelStore | None = None,
+        on_settled: Ring | None = None,
     ) -> None:
         self._process = process
         self._queue = queue
-        self._execute = execute
+        self._begin = begin
         self._clockwork = clockwork
         self._slots = slots
         self._lease_for = lease_for
-        self._held: dict[Lease, _Held] = {}
+        self._at_once = slots
+        self._busy = 0
         self._stopping = False
         self._cancels = cancels
+        self._on_settled = on_settled
+        self._settlements = Batches(queue.settle)
+        self._lanes = Semaphore(LANES)
+        self.leases = Leases()
+        """What the heartbeat keeps."""
         self.cancel_bell = Doorbell()
         """Ring it when somebody may want a run of ours to end."""
         self.doorbell = Doorbell()
@@ -95,31 +104,29 @@ class Worker:
     async def run(self) -> None:
         """Work until stopped or cancelled."""
         async with anyio.create_task_group() as whole:
-            whole.start_soon(self._keep_leases)
             if self._cancels is not None:
                 whole.start_soon(self._heed, self._cancels)
             async with anyio.create_task_group() as attempts:
                 while not self._stopping:
-                    rest = await self._claim_into(attempts.start_soon)
+                    rest = await self._claim_into(attempts)
                     if rest > timedelta(0) and not self._stopping:
                         self._clockwork.once_in(rest, self.doorbell.ring, name=f"run {id(self)}")
                         await self.doorbell.wait(SWEEP)
             whole.cancel_scope.cancel()
 
-    async def _claim_into(self, start_soon: Callable[..., object]) -> timedelta:
+    async def _claim_into(self, attempts: TaskGroup) -> timedelta:
         """Start what is due; how long nothing will be, zero: there may be more."""
-        free = self._slots - len(self._held)
+        free = self._slots - self._busy
         if free <= 0:
             return SWEEP
         # Counted from before the question, so that our view of a lease never outlives it.
-        deadline = anyio.current_time() + self._lease_for.total_seconds()
+        deadline = time.monotonic() + self._lease_for.total_seconds()
+        limit = max(free, self._at_once)
         try:
-            claimed = await self._claim(free)
-            for run in claimed:
-                self._supersede(run.lease.run_id)
-                held = self._held[run.lease] = _Held(run.lease, deadline)
-                start_soon(self._attempt, run, held)
-            if len(claimed) == free:
+            claimed = await self._claim(limit)
+            if claimed:
+                await self._start(claimed, deadline, attempts)
+                self._at_once = self._next_limit(limit, len(claimed))
                 return timedelta(0)
             rest = await self._queue.next_due_in()
         except Unavailable:
@@ -130,26 +137,82 @@ class Worker:
         # Due and yet not claimed: locked by another, or it waits for another run of its task.
         return rest if rest > timedelta(0) else SHORTEST
 
-    def _supersede(self, run_id: RunId) -> None:
-        """A run that came back to the worker that lost it: its former attempt ends."""
-        for held in self._held.values():
-            if held.lease.run_id == run_id:
-                held.scope.cancel()
+    def _next_limit(self, limit: int, claimed: int) -> int:
+        """Grows while everything that is claimed only computes, and there is more of it."""
+        if self._busy:
+            return self._slots
+        return min(MOST_AT_ONCE, limit * 4) if claimed == limit else limit
 
-    async def _claim(self, free: int) -> Sequence[ClaimedRun]:
+    async def _claim(self, limit: int) -> Sequence[ClaimedRun]:
         # A cancel between the commit and the answer would strand the runs until their lease ends.
         claimed: list[ClaimedRun] = []
         with CancelScope(shield=True):
-            claimed += await self._queue.claim(self._process, limit=free, lease_for=self._lease_for)
+            claimed += await self._queue.claim(
+                self._process, limit=limit, lease_for=self._lease_for
+            )
         return claimed
 
-    async def _attempt(self, claimed: ClaimedRun, held: _Held) -> None:
-        outcome: Outcome | None = Released()
+    async def _start(
+        self, claimed: Sequence[ClaimedRun], deadline: float, attempts: TaskGroup
+    ) -> None:
+        """Compute what only computes; what has to wait gets a slot, or goes back."""
+        done: list[Settlement] = []
+        since = time.monotonic()
+        for run in claimed:
+            self._supersede(run)
+            held = self.leases.take(run.lease, deadline)
+            attempt = self._begin(run, held.is_held)
+            outcome = _computed(run, attempt)
+            if outcome is None and self._busy < self._slots:
+                self._busy += 1
+                held.scope = CancelScope(deadline=deadline)
+                attempts.start_soon(self._attempt, attempt, held)
+                continue
+            done.append(Settlement(run.lease, outcome or Released(), attempt.lines))
+            if time.monotonic() - since > AT_A_STRETCH:
+                await self._hand_in(done, attempts)
+                done, since = [], time.monotonic()
+        if done:
+            await self._hand_in(done, attempts)
+
+    async def _hand_in(self, done: Sequence[Settlement], attempts: TaskGroup) -> None:
+        """Have these settled beside the next claim; no more than two batches are on their way."""
+        with CancelScope(shield=True):  # they are computed: a cancel must not lose them
+            await self._lanes.acquire()
+        attempts.start_soon(self._settle_all, done)
+
+    async def _settle_all(self, done: Sequence[Settlement]) -> None:
+        lost: list[Settlement] | None = None
         try:
-            with held.scope:
-                held.scope.deadline = held.deadline
-                outcome = await self._execute(claimed)
-            if held.scope.cancelled_caught:
+            with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True):
+                refused = await persisted(lambda: self._queue.settle(done))
+                lost = [one for one in done if one.lease in refused]
+            if lost is None:
+                log.warning("%d runs are left to the reaper", len(done))
+            self._tell_settled()
+            for one in lost or ():
+                _tell_lost(one.lease.run_id, one.lease.epoch)
+        finally:
+            self.leases.drop([one.lease for one in done])
+            self._lanes.release()
+
+    def _tell_settled(self) -> None:
+        if self._on_settled is not None:
+            self._on_settled()
+
+    def _supersede(self, run: ClaimedRun) -> None:
+        """A run that came back to the worker that lost it: its former attempt ends."""
+        if run.lease.epoch > 1:
+            for held in self.leases.of(run.lease.run_id):
+                held.end()
+
+    async def _attempt(self, attempt: Attempt, held: Held) -> None:
+        outcome: Outcome | None = Released()
+        scope = held.scope or CancelScope()
+        try:
+            with scope:
+                outcome = await attempt.carry_out()
+            if scope.cancelled_caught:
                 outcome = Cancelled(held.cancelled) if held.cancelled else None
         except LeaseLost:
             outcome = None
@@ -159,10 +222,11 @@ class Worker:
             outcome = Failed(CRASHED)
         finally:
             with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True) as settling:
-                await self._settle(held.lease, outcome)
+                await self._settle(held, outcome, attempt)
             if settling.cancelled_caught:
                 log.warning("%s is left to the reaper", run_name(held.lease.run_id))
-            del self._held[held.lease]
+            self.leases.drop([held.lease])
+            self._busy -= 1
             self.doorbell.ring()
 
     async def _heed(self, cancels: CancelStore) -> None:
@@ -171,38 +235,34 @@ class Worker:
             await self.cancel_bell.wait(self._lease_for / 3)
             with suppress(Unavailable):  # the next look tells the same
                 wanted = await cancels.wanted(self._process)
-                for lease, held in list(self._held.items()):
-                    if reason := wanted.get(lease.run_id):
+                for held in self.leases.all():
+                    if reason := wanted.get(held.lease.run_id):
                         held.cancelled = reason
-                        held.scope.cancel()
+                        held.end()
 
-    async def _keep_leases(self) -> None:
-        """Renew at each third of the lease; an attempt's deadline is its lease's end."""
-        while True:
-            await anyio.sleep(self._lease_for.total_seconds() / 3)
-            held = [held for held in self._held.values() if not held.scope.cancel_called]
-            if held:
-                with suppress(Unavailable):  # two more tries fit inside the lease
-                    await self._renew(held)
-
-    async def _renew(self, leased: Sequence[_Held]) -> None:
-        deadline = anyio.current_time() + self._lease_for.total_seconds()
-        leases = [held.lease for held in leased]
-        lost = await self._queue.renew(self._process, leases, lease_for=self._lease_for)
-        for held in leased:
-            if held.lease.run_id in lost:
-                held.scope.cancel()
-            else:
-                held.deadline = held.scope.deadline = deadline
-
-    async def _settle(self, lease: Lease, outcome: Outcome | None) -> None:
-        name = run_name(lease.run_id)
+    async def _settle(self, held: Held, outcome: Outcome | None, attempt: Attempt) -> None:
+        lease, name = held.lease, run_name(held.lease.run_id)
         if outcome is None:
             log.warning(
                 "%s, epoch %d: the lease was lost; its result is dropped", name, lease.epoch
             )
             return
-        if not await persisted(lambda: self._queue.settle(lease, outcome)):
-            log.warning("%s, epoch %d: settled by nobody, the lease was lost", name, lease.epoch)
+        settlement = Settlement(lease, outcome, attempt.lines)
+        if not await persisted(lambda: self._settlements.submit(settlement)):
+            _tell_lost(lease.run_id, lease.epoch)
             return
+        self._tell_settled()
         log.info("run settled", extra={"run": name, "outcome": type(outcome).__name__.lower()})
+
+
+def _computed(run: ClaimedRun, attempt: Attempt) -> Outcome | None:
+    try:
+        return attempt.compute()
+    except Exception:
+        # Its own fault or ours: it must not take its neighbours down, nor come back for ever.
+        log.exception("%s: the attempt crashed", run_name(run.lease.run_id))
+        return Failed(CRASHED)
+
+
+def _tell_lost(run_id: int, epoch: int) -> None:
+    log.warning("%s, epoch %d: settled by nobody, the lease was lost", run_name(run_id), epoch)

@@ -80,6 +80,7 @@ class BackfillService:
                 scheduled_for=slot.at,
                 due_at=now + rest * position,
                 priority=task.definition.policies.priority,
+                limit=task.definition.policies.limit(task.id),
             )
             for position, slot in enumerate(found)
         ]

@@ -9,6 +9,10 @@ from ordinaut_mcp.services.agenda import AgendaService
 from ordinaut_mcp.services.backfills import BackfillService
 from ordinaut_mcp.services.caller import Caller
 from ordinaut_mcp.services.catalog import CatalogService
+from ordinaut_mcp.services.controls import ControlService
+from ordinaut_mcp.services.events import EventService
+from ordinaut_mcp.services.inbox import InboxService
+from ordinaut_mcp.services.redrives import RedriveService
 from ordinaut_mcp.services.runs import RunService
 from ordinaut_mcp.services.status import StatusService
 from ordinaut_mcp.services.tasks import TaskService
@@ -20,10 +24,14 @@ class Services:
 
     tasks: TaskService
     runs: RunService
+    redrives: RedriveService
     catalog: CatalogService
     status: StatusService
+    controls: ControlService
     agenda: AgendaService
     backfills: BackfillService
+    inbox: InboxService
+    events: EventService
 
 
 class Desk(Protocol):

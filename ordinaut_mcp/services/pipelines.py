@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ordinaut_mcp.domain.address import Allowance
 from ordinaut_mcp.domain.builtin import GROUPS, NOT_YET
 from ordinaut_mcp.domain.condition import Condition
 from ordinaut_mcp.domain.pipeline import Pipeline, Step, parse_pipeline
 from ordinaut_mcp.domain.pipeline_check import check_pipeline
 from ordinaut_mcp.domain.template import templates_in
 from ordinaut_mcp.domain.tool import ServerState
+from ordinaut_mcp.domain.web_request import check_web_steps
 from ordinaut_mcp.errors import InvalidInput, NotAvailable
 from ordinaut_mcp.services.catalog import Catalog, CatalogService
 
@@ -21,8 +23,9 @@ BUILT = frozenset({"on_unknown"})
 class PipelineService:
     """Checks what a task would do, before it is stored."""
 
-    def __init__(self, catalog: CatalogService) -> None:
+    def __init__(self, catalog: CatalogService, allowance: Allowance) -> None:
         self._catalog = catalog
+        self._allowance = allowance
 
     async def check(self, request: Mapping[str, Any]) -> Sequence[str]:
         """Warnings about the pipeline.
@@ -34,6 +37,7 @@ class PipelineService:
         pipeline = parse_pipeline(request["pipeline"], field="pipeline")
         _refuse_not_built(pipeline)
         _check_conditions(pipeline)
+        check_web_steps(pipeline, allowance=self._allowance)
         servers = {step.uses.partition(".")[0] for step in pipeline.steps if step.uses}
         catalog = await self._catalog.for_servers(servers - GROUPS)
         _refuse_failed(pipeline, catalog)

@@ -13,7 +13,7 @@ import anyio
 from ordinaut_mcp.domain.decision import NewRun
 from ordinaut_mcp.domain.rings import CANCELS, WORK
 from ordinaut_mcp.domain.run import LIVE, Run, RunId, RunKind, RunState, parse_run_name
-from ordinaut_mcp.domain.task import TaskDefinition, TaskStatus
+from ordinaut_mcp.domain.task import Task, TaskStatus
 from ordinaut_mcp.errors import Conflict
 from ordinaut_mcp.ports import Bell, CancelStore, RunFilter, RunStore, TaskStore
 from ordinaut_mcp.services.caller import Caller
@@ -49,7 +49,7 @@ class RunService:
                 field="task",
                 hint="Call schedule_task with its key (or a new one) to make it active anew.",
             )
-        order = _order(task.definition, params or {}, key, await self._tasks.now())
+        order = _order(task, params or {}, key, await self._tasks.now())
         ordered = await self._runs.order(task, order)
         if not ordered.made and ordered.params != dict(params or {}):
             raise Conflict(
@@ -92,14 +92,14 @@ class RunService:
         return await self._runs.list(caller.agent, replace(wanted, limit=wanted.limit + 1))
 
 
-def _order(
-    definition: TaskDefinition, params: Mapping[str, Any], key: str | None, now: Any
-) -> NewRun:
+def _order(task: Task, params: Mapping[str, Any], key: str | None, now: Any) -> NewRun:
+    rules = task.definition.policies
     return NewRun(
         slot_key=f"manual:{key}" if key else f"manual::{uuid4()}",
         kind=RunKind.MANUAL,
         scheduled_for=now,
         due_at=now,
-        priority=definition.policies.priority,
+        priority=rules.priority,
+        limit=rules.limit(task.id),
         params=params,
     )

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ordinaut_mcp.domain.tool import ServerStatus
-from ordinaut_mcp.ports import CatalogStore, Depth, ProcessInfo, ProcessStore, TaskStore
+from ordinaut_mcp.ports import (
+    CatalogStore,
+    Depth,
+    Pause,
+    ProcessInfo,
+    ProcessStore,
+    SettingStore,
+    TaskStore,
+)
 from ordinaut_mcp.services.caller import Caller
 
 ALIVE_WITHIN = timedelta(seconds=30)
@@ -20,6 +28,7 @@ class Status:
     agent: str
     now: datetime
     timezone: str
+    paused: Pause | None
     processes: Sequence[ProcessInfo]
     depth: Depth
     servers: Sequence[ServerStatus]
@@ -39,12 +48,14 @@ class StatusService:
         tasks: TaskStore,
         processes: ProcessStore,
         catalog: CatalogStore,
+        settings: SettingStore,
         *,
         default_timezone: str,
     ) -> None:
         self._tasks = tasks
         self._processes = processes
         self._catalog = catalog
+        self._settings = settings
         self._default_timezone = default_timezone
 
     async def get(self, caller: Caller) -> Status:
@@ -54,6 +65,7 @@ class StatusService:
             agent=caller.agent,
             now=await self._tasks.now(),
             timezone=self._default_timezone,
+            paused=await self._settings.paused(),
             processes=await self._processes.alive(within=ALIVE_WITHIN),
             depth=await self._processes.depth(),
             servers=servers,

@@ -11,7 +11,7 @@ from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, tran
 WANTED: Final[LiteralString] = """
     SELECT run_id, cancel_reason
     FROM ordinaut.due_work
-    WHERE process_id = %(process)s AND state = 'running' AND cancel_reason IS NOT NULL
+    WHERE process_id = %(process)s AND cancel_reason IS NOT NULL
 """
 HOLD: Final[LiteralString] = """
     SELECT run_id FROM ordinaut.due_work WHERE run_id = ANY (%(ids)s) ORDER BY run_id FOR UPDATE
@@ -20,11 +20,25 @@ END_WAITING: Final[LiteralString] = """
     WITH gone AS (
         DELETE FROM ordinaut.due_work
         WHERE run_id = ANY (%(ids)s) AND state IN ('queued', 'retrying', 'waiting')
-        RETURNING run_id, run_created_at, started_at, attempt, error
+        RETURNING *
+    ), left_open AS (
+        UPDATE ordinaut.step s SET state = 'unknown', finished_at = ordinaut.now()
+        FROM gone
+        WHERE s.run_id = gone.run_id AND s.run_created_at = gone.run_created_at
+          AND s.state = 'running'
+    ), freed AS (
+        UPDATE ordinaut.permit p SET run_id = NULL, freed_at = ordinaut.now()
+        FROM gone WHERE p.run_id = gone.run_id
+    ), told AS (
+        INSERT INTO ordinaut.outbox (shard, owner, topic, task_id, run_id, sequence, data)
+        SELECT mod(run_id, 8), owner, 'run.canceled', task_id, run_id, events + 1,
+               ordinaut.told(attempt, %(reason)s, error)
+        FROM gone
     )
     UPDATE ordinaut.run r
     SET state = 'canceled', reason = %(reason)s, finished_at = ordinaut.now(),
-        started_at = gone.started_at, attempt = gone.attempt, error = gone.error
+        started_at = gone.started_at, attempt = gone.attempt, error = gone.error,
+        epoch = gone.epoch, events = gone.events + 1
     FROM gone
     WHERE r.id = gone.run_id AND r.created_at = gone.run_created_at
 """
@@ -43,6 +57,7 @@ EARLIER: Final[LiteralString] = """
     JOIN ordinaut.due_work d ON d.task_id = n.task_id AND d.run_id < n.first_run
     JOIN ordinaut.run r ON r.id = d.run_id AND r.created_at = d.run_created_at
     WHERE r.kind = 'schedule' AND NOT (d.state = 'queued' AND d.run_at > ordinaut.now())
+    ORDER BY d.run_id
     FOR UPDATE OF d
 """
 
@@ -65,6 +80,11 @@ class PostgresCancels:
             if await row(connection, OWN, {"id": run_id, "owner": owner}) is None:
                 raise no_such_run(run_name(run_id))
             await end(connection, [run_id], reason=reason)
+
+
+async def end_waiting(connection: Connection, runs: Sequence[int], *, reason: str) -> None:
+    """End the runs that wait, inside the caller's transaction, which has locked them."""
+    await connection.execute(END_WAITING, {"ids": list(runs), "reason": reason})
 
 
 async def end(connection: Connection, runs: Sequence[int], *, reason: str) -> None:

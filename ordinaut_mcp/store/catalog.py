@@ -9,14 +9,16 @@ from typing import Final, LiteralString
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from ordinaut_mcp.domain.run import ProcessId
 from ordinaut_mcp.domain.tool import ServerState, ServerStatus, ToolHints, ToolSpec
 from ordinaut_mcp.store.pool import Pool, connected, rows, transaction
 
 SAVE_SERVER: Final[LiteralString] = """
-    INSERT INTO ordinaut.tool_server AS s (name, state, error)
-    VALUES (%(server)s, %(state)s, %(error)s)
+    INSERT INTO ordinaut.tool_server AS s (name, state, error, found_by)
+    VALUES (%(server)s, %(state)s, %(error)s, %(found_by)s)
     ON CONFLICT (name) DO UPDATE
-    SET state = excluded.state, error = excluded.error, changed_at = ordinaut.now()
+    SET state = excluded.state, error = excluded.error, found_by = excluded.found_by,
+        changed_at = ordinaut.now()
 """
 DROP_TOOLS: Final[LiteralString] = """
     DELETE FROM ordinaut.tool WHERE server = %(server)s AND NOT (name = ANY (%(names)s))
@@ -33,15 +35,28 @@ SAVE_TOOL: Final[LiteralString] = """
 KEEP_ONLY: Final[LiteralString] = """
     DELETE FROM ordinaut.tool_server WHERE NOT (name = ANY (%(servers)s))
 """
-SERVERS: Final[LiteralString] = "SELECT name, state, error FROM ordinaut.tool_server ORDER BY name"
+# What a process that is gone was still starting is nobody's any more: whoever waits for it would
+# wait in vain.
+SERVERS: Final[LiteralString] = """
+    SELECT s.name,
+           CASE WHEN s.state = 'starting' AND p.id IS NULL THEN 'failed' ELSE s.state END AS state,
+           CASE WHEN s.state = 'starting' AND p.id IS NULL
+                THEN 'the runtime that was starting it is gone' ELSE s.error END AS error
+    FROM ordinaut.tool_server s
+    LEFT JOIN ordinaut.process p
+      ON p.id = s.found_by AND p.stopped_at IS NULL
+         AND p.heartbeat_at > ordinaut.now() - interval '30 seconds'
+    ORDER BY s.name
+"""
 TOOLS: Final[LiteralString] = "SELECT * FROM ordinaut.tool ORDER BY server, name"
 
 
 class PostgresCatalog:
     """The `CatalogStore` port over PostgreSQL."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, found_by: ProcessId | None = None) -> None:
         self._pool = pool
+        self._found_by = found_by
 
     async def save(self, status: ServerStatus, tools: Sequence[ToolSpec]) -> None:
         """Replace what is known of one server.
@@ -49,7 +64,12 @@ class PostgresCatalog:
         A server that is not ready keeps the tools it had: tasks that use them stay checkable.
         """
         async with transaction(self._pool) as connection:
-            server = {"server": status.server, "state": status.state, "error": status.error}
+            server = {
+                "server": status.server,
+                "state": status.state,
+                "error": status.error,
+                "found_by": self._found_by,
+            }
             await connection.execute(SAVE_SERVER, server)
             if status.state is ServerState.READY:
                 names = [tool.name for tool in tools]

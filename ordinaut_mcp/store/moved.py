@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, LiteralString
 
 from ordinaut_mcp.domain.task import Overlap, Task
+from ordinaut_mcp.store.permits import make_permits
 from ordinaut_mcp.store.pool import Connection
 
 # It stays accounted for, and does not run; nor does it count as started any more.
@@ -20,7 +21,12 @@ SKIP_MOVED: Final[LiteralString] = """
           AND r.id = d.run_id AND r.created_at = d.run_created_at AND r.kind = 'schedule'
           AND (%(only)s::bigint IS NULL OR d.run_id = %(only)s)
           AND (NOT %(is_past)s OR r.scheduled_for <= ordinaut.now())
-        RETURNING d.run_id, d.run_created_at
+        RETURNING d.*
+    ), told AS (
+        INSERT INTO ordinaut.outbox (shard, owner, topic, task_id, run_id, sequence, data)
+        SELECT mod(run_id, 8), owner, 'run.skipped', task_id, run_id, events + 1,
+               ordinaut.told(NULL, %(reason)s, NULL)
+        FROM gone
     ), uncounted AS (
         UPDATE ordinaut.task
         SET runs_started = greatest(0, runs_started - (SELECT count(*) FROM gone))
@@ -28,14 +34,17 @@ SKIP_MOVED: Final[LiteralString] = """
     )
     UPDATE ordinaut.run r
     SET state = 'skipped', reason = %(reason)s, finished_at = ordinaut.now(),
-        skipped_until = r.scheduled_for, skipped_count = 1, skipped_is_exact = true
+        skipped_until = r.scheduled_for, skipped_count = 1, skipped_is_exact = true,
+        events = gone.events + 1
     FROM gone WHERE r.id = gone.run_id AND r.created_at = gone.run_created_at
 """
 # It runs with the definition that holds now.
 REVISE_MOVED: Final[LiteralString] = """
     WITH revised AS (
         UPDATE ordinaut.due_work d
-        SET priority = %(priority)s, serial = %(serial)s
+        SET priority = %(priority)s, serial = %(serial)s, generation = %(generation)s,
+            concurrency_key = %(limit_key)s::text, max_concurrent = %(places)s,
+            needs_permit = %(limit_key)s::text IS NOT NULL
         FROM ordinaut.run r
         WHERE d.task_id = %(task_id)s AND d.state = 'queued' AND d.run_at > ordinaut.now()
           AND r.id = d.run_id AND r.created_at = d.run_created_at AND r.kind = 'schedule'
@@ -98,7 +107,10 @@ async def pause_moved(connection: Connection, task: Task) -> None:
 async def revise_moved(connection: Connection, task: Task, *, same_schedule: bool) -> None:
     """Inside the transaction that edited a task; `task` is what it is now."""
     rules = task.definition.policies
+    limit = rules.limit(task.id)
     parameters: dict[str, Any] = {
+        "limit_key": limit and limit.key,
+        "places": limit and limit.places,
         "task_id": task.id,
         "generation": task.generation,
         "priority": rules.priority,
@@ -107,6 +119,7 @@ async def revise_moved(connection: Connection, task: Task, *, same_schedule: boo
     }
     if same_schedule:
         await connection.execute(REVISE_MOVED, parameters)
+        await make_permits(connection, [(task.owner, limit)] if limit else [])
     else:
         await _skip(connection, task, reason="superseded", is_past=True)
         await connection.execute(DROP_MOVED, parameters)

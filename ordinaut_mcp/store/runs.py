@@ -21,8 +21,8 @@ from ordinaut_mcp.domain.run import (
 from ordinaut_mcp.domain.task import Task
 from ordinaut_mcp.errors import OrdinautError
 from ordinaut_mcp.ports import Ordered, RunFilter
+from ordinaut_mcp.store.journal import step_record
 from ordinaut_mcp.store.pool import Pool, connected, row, rows, transaction
-from ordinaut_mcp.store.queue import step_record
 from ordinaut_mcp.store.slots import make_runs
 
 FIND_SLOT: Final[LiteralString] = """

@@ -17,6 +17,8 @@ from ordinaut_mcp.domain.task import Task
 from ordinaut_mcp.domain.zone import to_local
 from ordinaut_mcp.ports import Account, Recompute
 from ordinaut_mcp.store.cancels import yield_to_newer
+from ordinaut_mcp.store.lines import as_json
+from ordinaut_mcp.store.permits import make_permits
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
 # SKIP LOCKED lets schedulers work side by side, and leaves alone a task that is being edited:
@@ -33,6 +35,7 @@ DUE: Final[LiteralString] = """
     FROM ordinaut.task t
     JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
     WHERE t.status = 'active' AND t.next_run_at <= ordinaut.now()
+      AND NOT EXISTS (SELECT FROM ordinaut.setting WHERE name = 'paused')
     ORDER BY t.next_run_at
     LIMIT %(limit)s
     FOR UPDATE OF t SKIP LOCKED
@@ -41,6 +44,7 @@ NEXT: Final[LiteralString] = """
     SELECT min(next_run_at) - ordinaut.now() AS wait
     FROM ordinaut.task
     WHERE status = 'active' AND next_run_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM ordinaut.setting WHERE name = 'paused')
 """
 # The slot decides: a run is made only where the slot was new.
 MAKE_RUNS: Final[LiteralString] = """
@@ -48,9 +52,10 @@ MAKE_RUNS: Final[LiteralString] = """
         SELECT * FROM unnest(
             %(task_id)s::bigint[], %(generation)s::int[], %(owner)s::text[], %(slot)s::text[],
             %(kind)s::text[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[],
-            %(priority)s::smallint[], %(serial)s::boolean[], %(params)s::jsonb[]
+            %(priority)s::smallint[], %(serial)s::boolean[], %(params)s::jsonb[],
+            %(limit_key)s::text[], %(places)s::smallint[]
         ) AS w (task_id, generation, owner, slot, kind, scheduled_for, due_at, priority, serial,
-                params)
+                params, limit_key, places)
     ), fresh AS (
         INSERT INTO ordinaut.slot (task_id, key, run_id)
         SELECT task_id, slot, nextval('ordinaut.run_id') FROM wanted
@@ -60,12 +65,15 @@ MAKE_RUNS: Final[LiteralString] = """
         INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state,
                                   scheduled_for, due_at, params)
         SELECT f.run_id, ordinaut.now(), w.task_id, w.generation, w.owner, w.kind, 'queued',
-               w.scheduled_for, w.due_at, w.params
+               w.scheduled_for, w.due_at, coalesce(w.params, '{}')
         FROM fresh f JOIN wanted w ON w.task_id = f.task_id AND w.slot = f.key
     )
     INSERT INTO ordinaut.due_work (run_id, run_created_at, task_id, owner, run_at, priority, state,
-                                   serial)
-    SELECT f.run_id, ordinaut.now(), w.task_id, w.owner, w.due_at, w.priority, 'queued', w.serial
+                                   serial, generation, kind, scheduled_for, params,
+                                   concurrency_key, max_concurrent, needs_permit)
+    SELECT f.run_id, ordinaut.now(), w.task_id, w.owner, w.due_at, w.priority, 'queued', w.serial,
+           w.generation, w.kind, w.scheduled_for, w.params, w.limit_key, w.places,
+           w.limit_key IS NOT NULL
     FROM fresh f JOIN wanted w ON w.task_id = f.task_id AND w.slot = f.key
     RETURNING run_id, task_id
 """
@@ -91,15 +99,20 @@ WRITE_SKIPS: Final[LiteralString] = """
           AND r.id = newest.id AND r.created_at = newest.created_at AND r.state = 'skipped'
           AND r.reason = g.reason AND r.generation = g.generation AND r.skipped_until < g.first
         RETURNING g.task_id, g.first
+    ), made AS (
+        INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state, reason,
+                                  scheduled_for, due_at, skipped_until, skipped_count,
+                                  skipped_is_exact, finished_at, events)
+        SELECT nextval('ordinaut.run_id'), ordinaut.now(), s.task_id, s.generation, s.owner,
+               'schedule', 'skipped', s.reason, s.first, s.first, s.last, s.count, s.is_exact,
+               ordinaut.now(), 1
+        FROM given s
+        WHERE NOT EXISTS (SELECT FROM grown w WHERE w.task_id = s.task_id AND w.first = s.first)
+        RETURNING id, owner, task_id, reason
     )
-    INSERT INTO ordinaut.run (id, created_at, task_id, generation, owner, kind, state, reason,
-                              scheduled_for, due_at, skipped_until, skipped_count,
-                              skipped_is_exact, finished_at)
-    SELECT nextval('ordinaut.run_id'), ordinaut.now(), s.task_id, s.generation, s.owner,
-           'schedule', 'skipped', s.reason, s.first, s.first, s.last, s.count, s.is_exact,
-           ordinaut.now()
-    FROM given s
-    WHERE NOT EXISTS (SELECT FROM grown w WHERE w.task_id = s.task_id AND w.first = s.first)
+    INSERT INTO ordinaut.outbox (shard, owner, topic, task_id, run_id, sequence, data)
+    SELECT mod(id, 8), owner, 'run.skipped', task_id, id, 1, ordinaut.told(NULL, reason, NULL)
+    FROM made
 """
 # Only for the schedule that the slots belong to: another one begins with a clean sheet.
 NOTE_NEWEST: Final[LiteralString] = """
@@ -209,6 +222,9 @@ async def make_runs(
     """Make the runs whose slots are new, inside the caller's transaction."""
     if not wanted:
         return []
+    await make_permits(
+        connection, [(task["owner"], run.limit) for task, run in wanted if run.limit]
+    )
     return await rows(
         connection,
         MAKE_RUNS,
@@ -222,7 +238,9 @@ async def make_runs(
             "due_at": [run.due_at for _, run in wanted],
             "priority": [run.priority for _, run in wanted],
             "serial": [run.serial for _, run in wanted],
-            "params": [Jsonb(dict(run.params)) for _, run in wanted],
+            "params": [as_json(dict(run.params)) if run.params else None for _, run in wanted],
+            "limit_key": [run.limit and run.limit.key for _, run in wanted],
+            "places": [run.limit and run.limit.places for _, run in wanted],
         },
     )
 

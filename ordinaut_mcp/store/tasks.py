@@ -15,6 +15,7 @@ from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus, no_such_t
 from ordinaut_mcp.errors import OrdinautError
 from ordinaut_mcp.ports import Decide, DecideStatus, TaskFilter
 from ordinaut_mcp.store import moved, slots
+from ordinaut_mcp.store.cancels import end_waiting
 from ordinaut_mcp.store.pool import Connection, Pool, connected, row, rows, transaction
 
 NOW: Final[LiteralString] = "SELECT ordinaut.now() AS now"
@@ -68,17 +69,11 @@ SET_STATUS: Final[LiteralString] = """
         updated_at = ordinaut.now()
     WHERE id = %(id)s
 """
-CANCEL_QUEUED: Final[LiteralString] = """
-    WITH gone AS (
-        DELETE FROM ordinaut.due_work
-        WHERE task_id = %(id)s AND state IN ('queued', 'retrying', 'waiting')
-        RETURNING run_id, run_created_at, started_at, attempt, error
-    )
-    UPDATE ordinaut.run r
-    SET state = 'canceled', reason = 'task_canceled', finished_at = ordinaut.now(),
-        started_at = gone.started_at, attempt = gone.attempt, error = gone.error
-    FROM gone
-    WHERE r.id = gone.run_id AND r.created_at = gone.run_created_at
+QUEUED: Final[LiteralString] = """
+    SELECT run_id FROM ordinaut.due_work
+    WHERE task_id = %(id)s AND state IN ('queued', 'retrying', 'waiting')
+    ORDER BY run_id
+    FOR UPDATE
 """
 LIST: Final[LiteralString] = """
     SELECT t.*, r.request, r.definition
@@ -171,7 +166,10 @@ class PostgresTasks:
             if wanted.status is TaskStatus.PAUSED:
                 await moved.pause_moved(connection, before)
             if wanted.cancel_queued:
-                await connection.execute(CANCEL_QUEUED, {"id": before.id})
+                queued = [
+                    one["run_id"] for one in await rows(connection, QUEUED, {"id": before.id})
+                ]
+                await end_waiting(connection, queued, reason="task_canceled")
             return await by_id(connection, owner, before.id)
 
     async def get(self, owner: str, reference: str) -> Task:

@@ -157,6 +157,11 @@ class RunAnswer(BaseModel):
     run: RunView
 
 
+class SentOnAnswer(BaseModel):
+    run: RunView
+    says: str
+
+
 class RunsAnswer(BaseModel):
     runs: list[RunView]
     next_cursor: str | None

@@ -64,6 +64,16 @@ class Noun(Protocol):
 
 def nouns() -> tuple[Noun, ...]:
     """Every module with tools, in the order in which they are listed."""
-    from ordinaut_mcp.tools import agenda, catalog, runs, schedules, status, tasks
+    from ordinaut_mcp.tools import (
+        agenda,
+        catalog,
+        controls,
+        events,
+        inbox,
+        runs,
+        schedules,
+        status,
+        tasks,
+    )
 
-    return (tasks, schedules, runs, agenda, status, catalog)
+    return (tasks, schedules, runs, agenda, status, catalog, inbox, events, controls)

@@ -1,4 +1,4 @@
-"""MCP tools about runs: start one now, list them, look into one."""
+"""MCP tools about runs: start one now, list them, look into one, end one, send one again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ordinaut_mcp.domain.instant import parse_instant
 from ordinaut_mcp.domain.run import RunState
 from ordinaut_mcp.ports import RunFilter
 from ordinaut_mcp.tools import sentences
-from ordinaut_mcp.tools.answers import RunAnswer, RunsAnswer, run_view
+from ordinaut_mcp.tools.answers import RunAnswer, RunsAnswer, SentOnAnswer, run_view
 from ordinaut_mcp.tools.boundary import answer
 from ordinaut_mcp.tools.cutting import cut
 from ordinaut_mcp.tools.parameters import Cursor, Key, Limit, Params, RunRef, TaskRef
@@ -114,9 +114,38 @@ async def cancel_run(run: RunRef, ctx: Ctx) -> Annotated[CallToolResult, RunAnsw
     return answer(sentences.whole_run(view), RunAnswer(run=view))
 
 
+async def retry_run(
+    run: RunRef,
+    ctx: Ctx,
+    from_step: Annotated[
+        str | None,
+        Field(
+            max_length=200, description="A step's id, as get_run says: it and all after it anew."
+        ),
+    ] = None,
+) -> Annotated[CallToolResult, SentOnAnswer]:
+    """Send a failed or canceled run again, let a waiting one go on, or try a retrying one at once.
+
+    Without `from_step`: a failed or canceled run goes on at its first step that is not done; the
+    results of the others are kept. A waiting run repeats the call whose outcome is unknown, with
+    the same key and input. First look whether that call had its effect, then decide.
+    With `from_step` that step and all after it are called anew, under new idempotency keys, also
+    those that had succeeded. The run keeps its id and its task's definition as it was then.
+
+    Errors: `not_found`: call list_runs. `conflict`: it succeeded, was skipped or is on its way, or
+    its task is canceled. `invalid`: it cannot begin at `from_step`; `allowed` says where it can.
+    """
+    caller, services = await asked(ctx)
+    sent = await services.redrives.retry(caller, run, from_step=from_step)
+    view = cut(run_view(sent.run, whole=True))
+    says = sentences.sent_on(view, sent.how)
+    return answer(f"{says}\n{sentences.whole_run(view)}", SentOnAnswer(run=view, says=says))
+
+
 def register(server: Registry) -> None:
     """Publish the tools about runs."""
     server.offer(run_now, title="Run a task now", annotations=STARTS)
     server.offer(list_runs, title="List runs", annotations=READS)
     server.offer(cancel_run, title="Cancel a run", annotations=ENDS)
+    server.offer(retry_run, title="Send a run again", annotations=STARTS)
     server.offer(get_run, title="Show a run", annotations=READS)

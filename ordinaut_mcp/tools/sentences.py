@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from ordinaut_mcp.domain.instant import spoken
+from ordinaut_mcp.domain.redrive import AtOnce, Redrive, Repeat, Sending
 from ordinaut_mcp.domain.schedule import Occurrence
 from ordinaut_mcp.services.tasks import Saved
 from ordinaut_mcp.tools.answers import AgendaAnswer, RunView, TaskView, WholeTaskAnswer
@@ -81,6 +83,28 @@ def whole_run(view: RunView) -> str:
     ]
     hint = [f"Next: {view.error['hint']}"] if view.error and view.error.get("hint") else []
     return "\n".join([run(view), *steps, *hint])
+
+
+def sent_on(view: RunView, how: Sending) -> str:
+    """How a run was sent on."""
+    match how:
+        case AtOnce():
+            return f"{view.id} is tried again at once, not after its rest."
+        case Repeat(step=None):
+            return f"{view.id} goes on."
+        case Repeat(step=step):
+            return f"{view.id} goes on: '{step}' is called again with the same key and input."
+        case Redrive(step=None):
+            return f"{view.id} is sent again; all its steps are done, so that it only has to end."
+        case Redrive(step=step, doubtful=doubtful):
+            doubt = (
+                f" The earlier call of '{doubtful[0]}' may have had its effect." if doubtful else ""
+            )
+            return (
+                f"{view.id} is sent again from '{step}': what came before is kept, from there on"
+                f" every step is called anew, under new keys.{doubt}"
+            )
+    assert_never(how)
 
 
 def runs(views: Sequence[RunView], more: str | None) -> str:

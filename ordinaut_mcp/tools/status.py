@@ -39,6 +39,12 @@ class ServerView(BaseModel):
     error: str | None
 
 
+class PauseView(BaseModel):
+    by: str
+    since: Instant
+    note: str | None
+
+
 class StatusAnswer(BaseModel):
     now: Instant
     timezone: str
@@ -46,6 +52,7 @@ class StatusAnswer(BaseModel):
     version: str
     tzdata: str
     healthy: bool
+    paused: PauseView | None
     processes: list[ProcessView]
     queue: QueueView
     tool_servers: list[ServerView]
@@ -54,17 +61,18 @@ class StatusAnswer(BaseModel):
 async def get_status(ctx: Ctx) -> Annotated[CallToolResult, StatusAnswer]:
     """Tell the time, the default zone, who you are, and whether Ordinaut is healthy.
 
-    `healthy` is true when somebody schedules and somebody works. `queue` counts unfinished runs;
+    `paused` is null, or says who paused everything, when and why: nothing starts then. `healthy` is
+    true when somebody schedules and somebody works. `queue` counts unfinished runs;
     `tool_servers` says which servers steps can use now, and what is wrong with the others.
     """
     caller, services = await asked(ctx)
     facts = status_answer(await services.status.get(caller))
-    return answer(_sentence(facts), facts)
+    return answer(sentence(facts), facts)
 
 
 def status_answer(status: Status) -> StatusAnswer:
     """The status in the shape that every caller gets."""
-    overdue = status.depth.oldest_overdue
+    overdue, pause = status.depth.oldest_overdue, status.paused
     return StatusAnswer(
         now=instant(status.now, status.timezone),
         timezone=status.timezone,
@@ -72,6 +80,8 @@ def status_answer(status: Status) -> StatusAnswer:
         version=__version__,
         tzdata=TZDATA_VERSION,
         healthy=status.healthy,
+        paused=pause
+        and PauseView(by=pause.by, since=instant(pause.since, status.timezone), note=pause.note),
         processes=[
             ProcessView(
                 host=process.host,
@@ -98,14 +108,27 @@ def status_answer(status: Status) -> StatusAnswer:
     )
 
 
-def _sentence(facts: StatusAnswer) -> str:
+def sentence(facts: StatusAnswer) -> str:
+    """How things are; that everything is paused comes first."""
     health = "Healthy" if facts.healthy else "NOT healthy: nobody schedules or nobody works"
     queue = facts.queue
     servers = ", ".join(f"{one.server} {one.state}" for one in facts.tool_servers) or "none"
     return (
-        f"{health}. It is {facts.now.local} ({facts.timezone}); you are '{facts.agent}'.\n"
+        f"{_paused(facts)}{health}. It is {facts.now.local} ({facts.timezone}); you are"
+        f" '{facts.agent}'.\n"
         f"Queue: {queue.queued} queued, {queue.running} running, {queue.retrying} retrying,"
         f" {queue.waiting} waiting. Tool servers: {servers}."
+    )
+
+
+def _paused(facts: StatusAnswer) -> str:
+    pause = facts.paused
+    if pause is None:
+        return ""
+    why = f": {pause.note}" if pause.note else ""
+    return (
+        f"PAUSED since {pause.since.local} by '{pause.by}'{why}\n"
+        "Nothing starts until pause_all is called with paused=false.\n"
     )
 
 

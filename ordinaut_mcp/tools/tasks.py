@@ -78,6 +78,18 @@ StepSeconds = Annotated[
 RunSeconds = Annotated[
     float | None, Field(gt=0, le=86_400, description="The whole run's time-out; default 21600.")
 ]
+ConcurrencyKey = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Runs of all tasks with this key share one limit: max_concurrent, default 1.",
+    ),
+]
+MaxConcurrent = Annotated[
+    int | None,
+    Field(ge=1, le=1000, description="So many runs at once: of the key, else of this task."),
+]
 NotYet = Annotated[Any, Field(description="Not available in this version.")]
 
 
@@ -104,8 +116,8 @@ async def schedule_task(
     max_lateness_seconds: Seconds = None,
     overlap: Overlap = None,
     priority: Priority = None,
-    concurrency_key: NotYet = None,
-    max_concurrent: NotYet = None,
+    concurrency_key: ConcurrencyKey = None,
+    max_concurrent: MaxConcurrent = None,
     max_retries: Retries = None,
     backoff: BackoffRule = None,
     timeout_seconds: StepSeconds = None,
@@ -161,8 +173,8 @@ async def update_task(
     max_lateness_seconds: Seconds = None,
     overlap: Overlap = None,
     priority: Priority = None,
-    concurrency_key: NotYet = None,
-    max_concurrent: NotYet = None,
+    concurrency_key: ConcurrencyKey = None,
+    max_concurrent: MaxConcurrent = None,
     max_retries: Retries = None,
     backoff: BackoffRule = None,
     timeout_seconds: StepSeconds = None,

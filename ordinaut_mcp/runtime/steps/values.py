@@ -8,12 +8,12 @@ from ordinaut_mcp.errors import InvalidInput
 from ordinaut_mcp.runtime.steps.call import StepCall
 
 
-async def set_value(call: StepCall) -> ToolOutcome:
+def set_value(call: StepCall) -> ToolOutcome:
     """The result is `value` itself."""
     return Returned(call.arguments.get("value"))
 
 
-async def check_value(call: StepCall) -> ToolOutcome:
+def check_value(call: StepCall) -> ToolOutcome:
     """True when the condition holds; else the step fails with the message."""
     try:
         holds = _holds(call)

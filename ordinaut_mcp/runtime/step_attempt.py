@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from ordinaut_mcp.domain.clean import OUTPUT, clean_json
 from ordinaut_mcp.domain.condition import ConditionError
 from ordinaut_mcp.domain.json_schema import compile_schema
-from ordinaut_mcp.domain.pipeline import OnUnknown, Step
+from ordinaut_mcp.domain.redrive import REPEAT
 from ordinaut_mcp.domain.retry import RetryPolicy
-from ordinaut_mcp.domain.run import Lease, StepRecord, StepState
-from ordinaut_mcp.domain.task import Policies
+from ordinaut_mcp.domain.run import StepRecord, StepState
+from ordinaut_mcp.domain.step import OnUnknown, Step
 from ordinaut_mcp.domain.template import RenderContext, RenderError, render
 from ordinaut_mcp.domain.tool import RETRIED, Fault, FaultKind, Returned, ToolOutcome
 from ordinaut_mcp.errors import InvalidInput
-from ordinaut_mcp.ports import RunQueue
-from ordinaut_mcp.runtime.persistence import fenced
+from ordinaut_mcp.runtime.scene import Scene
 from ordinaut_mcp.runtime.steps.call import StepCall
 from ordinaut_mcp.runtime.steps.catalog import RAW
-from ordinaut_mcp.runtime.tools import PipelineTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,100 +55,134 @@ StepResult = Continued | StepFailed | Asked
 
 
 class StepAttempt:
-    """Carries out one step once."""
+    """Carries out one step once. What only computes is done at once, and journalled later."""
 
     def __init__(
         self,
-        queue: RunQueue,
-        tools: PipelineTools,
-        *,
-        lease: Lease,
+        scene: Scene,
         step: Step,
+        *,
+        path: str,
         position: int,
         before: StepRecord | None,
-        failures: int,
         context: RenderContext,
-        policies: Policies,
-        key: str,
     ) -> None:
-        self._queue = queue
-        self._tools = tools
-        self._lease = lease
+        self._scene = scene
         self._step = step
+        self._path = path
         self._position = position
         self._before = before
-        self._spent = failures
         self._context = context
-        self._policies = policies
-        self._key = key
+        self._began = time.monotonic()
+        self._input: dict[str, Any] | None = None
+        policies = scene.policies
         self._policy = step.retry.over(policies.retry) if step.retry else policies.retry
+        self._spent = _failures(before) if step.retry else scene.claimed.failures
 
-    async def carry_out(self) -> StepResult:
-        """The result; whatever it is, the journal has it."""
+    def compute(self) -> StepResult | None:
+        """The result of a step that only computes or is left out; None: it has to wait."""
+        if self._was_in_flight():
+            return None
         try:
             if not self._is_wanted():
-                await self._finish(StepState.SKIPPED, output=None, error=None)
+                self._note(StepState.SKIPPED)
                 return Continued(skipped=True)
-            if self._was_in_flight() and not await self._may_repeat():
-                return await self._unknown(self._lost())
+            if not self._scene.tools.computes(self._step.uses):
+                return None
             call = self._call()
         except (RenderError, ConditionError, InvalidInput) as error:
-            kind = FaultKind.CONDITION if isinstance(error, ConditionError) else FaultKind.TEMPLATE
-            return await self._fault(Fault(kind=kind, message=error.message, hint=error.hint))
-        await self._begin(call.arguments)
-        return await self._settled(await self._called(call))
+            return self._unrendered(error)
+        outcome = self._scene.compute(self._step, call)
+        return self._settled(_storable_outcome(outcome))
+
+    async def carry_out(self) -> StepResult:
+        """The result of a step that calls a tool.
+
+        Raises:
+            LeaseLost: another worker holds the run now.
+        """
+        if self._was_in_flight() and not (self._is_allowed() or await self._may_repeat()):
+            return self._unknown(self._lost())
+        try:
+            call = self._call()
+        except (RenderError, ConditionError, InvalidInput) as error:
+            return self._unrendered(error)
+        before = dict((self._before and self._before.error) or {})
+        before.pop(REPEAT, None)
+        await self._scene.begin(self._record(StepState.RUNNING, error=before or None))
+        outcome = await self._called(call)
+        if _is_unsure(outcome) and not await self._may_repeat():
+            return self._unknown(outcome)
+        return self._settled(outcome)
+
+    def give_up(self, why: Mapping[str, Any]) -> dict[str, Any]:
+        """The run's time is up while the call is under way: where, for the run's error."""
+        place = {"step": self._step.id, "index": self._position}
+        self._note(StepState.UNKNOWN, error={**why, **place})
+        return place
+
+    def _unrendered(self, error: RenderError | ConditionError | InvalidInput) -> StepResult:
+        kind = FaultKind.CONDITION if isinstance(error, ConditionError) else FaultKind.TEMPLATE
+        return self._fault(Fault(kind=kind, message=error.message, hint=error.hint))
 
     def _is_wanted(self) -> bool:
         condition = self._step.condition
-        if condition is None or self._was_in_flight():
+        if condition is None:
             return True
         return condition.holds(self._context.roots(), zone=self._context.zone)
 
     def _was_in_flight(self) -> bool:
         return self._before is not None and self._before.state is StepState.RUNNING
 
+    def _is_allowed(self) -> bool:
+        """Whether somebody decided that the call in flight be repeated, once."""
+        error = self._before.error if self._before else None
+        return bool(error and error.get(REPEAT))
+
     async def _may_repeat(self) -> bool:
         if self._step.on_unknown is not None:
             return self._step.on_unknown is OnUnknown.RETRY
-        hints = await self._tools.hints(self._step.uses)
+        hints = await self._scene.tools.hints(self._step.uses, self._input or {})
         return hints.read_only or hints.idempotent
 
     def _call(self) -> StepCall:
+        self._input = self._rendered()
         return StepCall(
-            arguments=self._rendered(), context=self._context, idempotency_key=self._key
+            arguments=self._input,
+            context=self._context,
+            idempotency_key=self._scene.key(self._path),
+            owner=self._scene.claimed.owner,
+            timeout=self._step.timeout or self._scene.policies.step_timeout,
         )
 
-    def _rendered(self) -> Mapping[str, Any]:
+    def _rendered(self) -> dict[str, Any]:
         # A repeated call says the same as the one whose outcome nobody knows.
         if self._was_in_flight() and self._before is not None:
-            return self._before.input or {}
-        raw = {
-            name: value
-            for name, value in self._step.arguments.items()
-            if (self._step.uses, name) in RAW
-        }
-        others = {name: value for name, value in self._step.arguments.items() if name not in raw}
+            return dict(self._before.input or {})
+        arguments = self._step.arguments
+        if self._step.id in self._scene.plan.plain:
+            return dict(arguments)
+        raw = {name: value for name, value in arguments.items() if (self._step.uses, name) in RAW}
+        others = {name: value for name, value in arguments.items() if name not in raw}
         return {**render(others, self._context, field=f"{self._step.field}.with"), **raw}
 
     async def _called(self, call: StepCall) -> ToolOutcome:
-        timeout = self._step.timeout or self._policies.step_timeout
-        outcome = await self._tools.call(self._step.uses, call, timeout=timeout)
-        return _storable(outcome) if isinstance(outcome, Returned) else outcome
+        timeout = call.timeout or self._scene.policies.step_timeout
+        return _storable_outcome(
+            await self._scene.tools.call(self._step.uses, call, timeout=timeout)
+        )
 
-    async def _settled(self, outcome: ToolOutcome) -> StepResult:
+    def _settled(self, outcome: ToolOutcome) -> StepResult:
         if isinstance(outcome, Returned):
-            return await self._returned(outcome.value)
-        unsure = outcome.sent and outcome.kind in {FaultKind.TIMEOUT, FaultKind.CONNECTION_LOST}
-        if unsure and not await self._may_repeat():
-            return await self._unknown(outcome)
-        return await self._fault(outcome)
+            return self._returned(outcome.value)
+        return self._fault(outcome)
 
-    async def _returned(self, value: Any) -> StepResult:
+    def _returned(self, value: Any) -> StepResult:
         if problem := self._wrong_output(value):
-            return await self._fault(problem, output=value)
+            return self._fault(problem, output=value)
         if problem := self._not_verified(value):
-            return await self._fault(problem, output=value)
-        await self._finish(StepState.SUCCEEDED, output=value, error=None)
+            return self._fault(problem, output=value)
+        self._note(StepState.SUCCEEDED, output=value)
         return Continued(value)
 
     def _wrong_output(self, value: Any) -> Fault | None:
@@ -173,31 +206,29 @@ class StepAttempt:
         message = f"Executed, but not verified: '{condition.text}' does not hold."
         return None if holds else Fault(kind=FaultKind.NOT_VERIFIED, message=message, sent=True)
 
-    async def _fault(self, fault: Fault, *, output: Any = None) -> StepResult:
+    def _fault(self, fault: Fault, *, output: Any = None) -> StepResult:
         failures = self._spent + 1
         is_retried = fault.kind in RETRIED and failures <= self._policy.max_retries
         error = {**self._told(fault), "failures": failures}
         if not is_retried and self._step.on_error.continues:
             fallback = self._step.on_error.fallback
-            await self._finish(
-                StepState.FAILED, output=fallback, error={**error, "continued": True}
-            )
+            self._note(StepState.FAILED, output=fallback, error={**error, "continued": True})
             return Continued(fallback, error=error)
         # A worker that dies before the run is settled leaves this as the last word.
         final = {} if is_retried else {"final": True}
-        await self._finish(StepState.FAILED, output=output, error={**error, **final})
+        self._note(StepState.FAILED, output=output, error={**error, **final})
         return StepFailed(
             error=error, policy=self._policy, failures=failures, is_retried=is_retried
         )
 
-    async def _unknown(self, fault: Fault) -> StepResult:
+    def _unknown(self, fault: Fault) -> StepResult:
         error = {
             **self._told(fault),
             "code": "outcome_unknown",
-            "hint": "The call was sent and may have had its effect. Look there, then cancel the"
-            " task, or give the step on_unknown: retry or fail and run it anew.",
+            "hint": "The call was sent and may have had its effect. Look there, then call"
+            " retry_run to repeat it with the same key, or cancel_run.",
         }
-        await self._finish(StepState.UNKNOWN, output=None, error=error)
+        self._note(StepState.UNKNOWN, error=error)
         if self._step.on_unknown is OnUnknown.FAIL:
             return StepFailed(error=error, policy=self._policy, failures=1, is_retried=False)
         return Asked(error)
@@ -217,28 +248,39 @@ class StepAttempt:
         }
         return {name: part for name, part in told.items() if part is not None}
 
-    async def _begin(self, arguments: Mapping[str, Any]) -> None:
-        record = self._record(StepState.RUNNING, input=dict(arguments), error=None, output=None)
-        await fenced(lambda: self._queue.begin_step(self._lease, record))
+    def _note(self, state: StepState, *, output: Any = None, error: Any = None) -> None:
+        record = self._record(state, output=output, error=error)
+        self._scene.note(record, began=self._began)
 
-    async def _finish(self, state: StepState, *, output: Any, error: Any) -> None:
-        record = self._record(state, input=None, output=output, error=error)
-        await fenced(lambda: self._queue.finish_step(self._lease, record))
-
-    def _record(self, state: StepState, *, input: Any, output: Any, error: Any) -> StepRecord:
+    def _record(self, state: StepState, *, output: Any = None, error: Any = None) -> StepRecord:
         return StepRecord(
-            path=self._step.id,
+            path=self._path,
             position=self._position,
             uses=self._step.uses,
             state=state,
             attempt=(self._before.attempt if self._before else 0) + 1,
-            input=input,
+            input=self._input,
             output=output,
             error=error,
         )
 
 
-def _storable(outcome: Returned) -> ToolOutcome:
+def _is_unsure(outcome: ToolOutcome) -> TypeGuard[Fault]:
+    """Whether nobody knows what came of the call."""
+    return (
+        isinstance(outcome, Fault)
+        and outcome.sent
+        and outcome.kind in {FaultKind.TIMEOUT, FaultKind.CONNECTION_LOST}
+    )
+
+
+def _failures(record: StepRecord | None) -> int:
+    return int(((record and record.error) or {}).get("failures", 0))
+
+
+def _storable_outcome(outcome: ToolOutcome) -> ToolOutcome:
+    if not isinstance(outcome, Returned):
+        return outcome
     try:
         return Returned(clean_json(outcome.value, field="result", limits=OUTPUT))
     except InvalidInput as error:

@@ -1,0 +1,3 @@
+-- Slots stay for good again.
+DROP INDEX ordinaut.slot_created;
+ALTER TABLE ordinaut.slot DROP COLUMN created_at;
