@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo check test coverage published bench clean
+.PHONY: help demo check test chaos coverage published bench clean
 
 help:
 	@echo "make demo      the main job, in under a minute"
 	@echo "make test      every test"
+	@echo "make chaos     half an hour of harm (ORDINAUT_CHAOS_SECONDS, ORDINAUT_CHAOS_SEED)"
 	@echo "make check     format, lint, types, floors"
 	@echo "make coverage  every test, and how much of the package they reach"
-	@echo "make bench     our figures beside the peers'"
+	@echo "make bench     our figures beside the peers', in some 40 minutes (BENCH=--quick to see that it works)"
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,6 +39,9 @@ check: $(VENV)/dev
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+chaos: $(VENV)/dev
+	ORDINAUT_CHAOS_SECONDS=$${ORDINAUT_CHAOS_SECONDS:-1800} $(BIN)/python -m pytest -s tests/chaos/test_nemesis.py
+
 coverage: $(VENV)/dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
@@ -45,10 +49,13 @@ coverage: $(VENV)/dev
 published: $(VENV)/dev
 	$(BIN)/python -m ordinaut_mcp.tools.publishing > published.tmp && mv published.tmp ordinaut_mcp/tools/published.json
 
-bench: $(VENV)/dev
-	$(BIN)/python bench/next_occurrence.py
-	$(BIN)/python bench/startup.py
-	$(BIN)/python bench/schedulers.py
+$(VENV)/bench: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+# BENCH="--quick", or names of rows and --rounds N: see bench/run.py.
+bench: $(VENV)/bench
+	$(BIN)/python bench/run.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*
