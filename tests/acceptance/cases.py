@@ -29,7 +29,9 @@ SURFACES = {
     "template",
     "text",
     "timezone",
+    "url.ssrf",
 }
+NEVER_OUTSIDE = "names and redirects of the world outside: over loopback in tests/integration/web"
 HTTP_BODY = "a body of HTTP; what such a line does over stdio is in test_stdout.py"
 ELSEWHERE = {
     "json-raw-010": HTTP_BODY,
@@ -45,7 +47,8 @@ ELSEWHERE = {
     "template-017": "what a step hands on is the run's: in test_bad_inputs.py",
     "template-018": "what a step hands on is the run's: in test_bad_inputs.py",
     "template-006": "secrets are of a later version: in test_bad_inputs.py as not_available",
-    "template-021": "http.request is of a later version: in test_bad_inputs.py as not_available",
+    "url-ssrf-046": NEVER_OUTSIDE,
+    "url-ssrf-047": NEVER_OUTSIDE,
     "cursor-005": "a cursor of another agent is got first: in test_bad_inputs.py",
     "cursor-007": "a cursor of another tool is got first: in test_bad_inputs.py",
 }

@@ -103,8 +103,6 @@ def test_a_value_that_is_not_allowed_says_what_is(
     [
         ("message", "hello"),
         ("agent", "other"),
-        ("concurrency_key", "mail"),
-        ("max_concurrent", 2),
     ],
 )
 @pytest.mark.parametrize("tool", ["schedule_task", "update_task"])

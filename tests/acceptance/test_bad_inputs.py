@@ -95,7 +95,6 @@ def test_what_only_a_run_can_find_fails_there(remote: Session, late: dict[str, A
     [
         ("pipeline-019", "pipeline[0].uses"),
         ("template-006", "pipeline[0].with.text"),
-        ("template-021", "pipeline[0].uses"),
     ],
 )
 def test_a_part_of_a_later_version_is_refused(remote: Session, name: str, field: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ordinaut_mcp import __version__
 from tests.acceptance.living import living
 from tests.acceptance.product import Product, installed
 
+ALL_ROLES = ["scheduler", "worker", "reaper", "janitor", "relay"]
 DONE, FAILED, USAGE, NOT_FOUND, NO_ANSWER = 0, 1, 2, 3, 4
 
 
@@ -86,7 +88,7 @@ def test_up_is_idempotent_and_status_tells_everything(product: Product) -> None:
     assert again.facts == before
     assert before["running"] is True
     assert before["home"] == str(product.home)
-    assert before["roles"] == ["scheduler", "worker", "reaper"]
+    assert before["roles"] == ALL_ROLES
     assert before["version"] == __version__
     assert before["tzdata"] == "2026f"
     assert before["http_url"] is None
@@ -134,7 +136,7 @@ def test_the_schema_is_current_and_looked_at_without_a_change(product: Product) 
     ("roles", "said"),
     [
         ("worker,bogus", "There is no role 'bogus'."),
-        ("relay", "The role 'relay' is not available in this version."),
+        ("consumer", "The role 'consumer' is not available in this version."),
         (" , ", "There is no role to play."),
     ],
 )
@@ -142,13 +144,22 @@ def test_a_role_that_is_not_there_is_refused(product: Product, roles: str, said:
     done = product.command("runtime", "--roles", roles)
     assert (done.code, done.out) == (FAILED, "")
     assert said in done.err
-    assert "scheduler, worker, reaper" in done.err
+    assert "scheduler, worker, reaper, janitor" in done.err
 
 
 def test_http_is_of_a_later_version(product: Product) -> None:
     done = product.command("serve", "--http")
     assert (done.code, done.out) == (FAILED, "")
     assert "not available in this version" in done.err
+
+
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Whatever happens inside: the process is told to end."""
+    try:
+        yield
+    finally:
+        process.terminate()
 
 
 def test_a_production_process_works_beside_the_local_runtime(product: Product) -> None:
@@ -166,9 +177,8 @@ def test_a_production_process_works_beside_the_local_runtime(product: Product) -
         assert process.stderr is not None
         told = iter(process.stderr.readline, "")
         assert any("Running as worker, reaper." in line for line in told)
-        with product.session() as session:
+        with product.session() as session, ending(process):
             alive = [one["roles"] for one in session.call("get_status")["processes"]]
-        assert sorted(alive) == [["scheduler", "worker", "reaper"], ["worker", "reaper"]]
-        process.terminate()
+        assert sorted(alive) == [ALL_ROLES, ["worker", "reaper"]]
         process.communicate(timeout=30)
         assert process.returncode == 0

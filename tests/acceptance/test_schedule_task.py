@@ -225,6 +225,8 @@ def test_every_rule_that_was_asked_is_in_the_answer(session: Session) -> None:
             jitter_seconds=5,
             max_runs=3,
             priority=9,
+            concurrency_key="mail",
+            max_concurrent=2,
             max_retries=0,
             backoff={"strategy": "exponential", "base_seconds": 2, "max_seconds": 8},
             timeout_seconds=7,
@@ -239,6 +241,8 @@ def test_every_rule_that_was_asked_is_in_the_answer(session: Session) -> None:
         "jitter_seconds": 5,
         "max_runs": 3,
         "priority": 9,
+        "concurrency_key": "mail",
+        "max_concurrent": 2,
         "retry": {
             "max_retries": 0,
             "backoff": "exponential",

@@ -36,7 +36,7 @@ def test_the_environment_goes_before_the_file(fresh: Product) -> None:
         ("worker_slots = 'many'\n", "worker_slots", "ORDINAUT_WORKER_SLOTS"),
         ("worker_slots = 0\n", "worker_slots", "greater than or equal to 1"),
         ("agent = 'Bad Name'\n", "agent", "lower-case"),
-        ("llm_provider = 'real'\n", "llm_provider", "'none' or 'fake'"),
+        ("llm_provider = 'real'\n", "llm_provider", "'none', 'fake', 'openai'"),
         ("database_url = 'mysql://u:hunter22@h/d'\n", "database_url", "postgresql://"),
         ("redis_url = 'http://u:hunter22@h'\n", "redis_url", "redis://"),
         ("home = '/elsewhere'\n", "home", "remove 'home'"),

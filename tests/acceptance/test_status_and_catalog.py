@@ -24,7 +24,7 @@ def test_the_status_says_who_when_and_how(session: Session, product: Product) ->
     assert status["tzdata"] == "2026f"
     [process] = status["processes"]
     assert process["pid"] == product.status()["pid"] != os.getpid()
-    assert set(process["roles"]) == {"scheduler", "worker", "reaper"}
+    assert set(process["roles"]) == {"scheduler", "worker", "reaper", "janitor", "relay"}
     assert set(status["queue"]) == {
         "queued",
         "running",

@@ -13,7 +13,6 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from ordinaut_mcp import store
-from ordinaut_mcp.store.queue import CLAIM
 
 MODULES = [
     importlib.import_module(f"{store.__name__}.{found.name}")
@@ -43,11 +42,6 @@ def explained(connection: psycopg.Connection[TupleRow], statement: str, paramete
     return row[0][0]["Plan"]
 
 
-def nodes(plan: Any) -> list[dict[str, Any]]:
-    """All nodes of a plan."""
-    return [plan, *(node for child in plan.get("Plans", ()) for node in nodes(child))]
-
-
 @pytest.fixture(scope="module")
 def schema(server: str, template: str) -> str:
     """The migrated database itself: nothing here stays."""
@@ -55,8 +49,10 @@ def schema(server: str, template: str) -> str:
 
 
 def test_the_statements_of_every_store_module_are_found() -> None:
-    assert {"queue.CLAIM", "journal.BEGIN_STEP", "slots.DUE", "tasks.CREATE"} <= set(STATEMENTS)
-    assert len(STATEMENTS) > 40
+    known = {"claims.CLAIM", "claims.CLAIM_LIMITED", "settlement.FINISH", "settlement.RETURN"}
+    known |= {"journal.WRITE", "heartbeat.BEAT", "reaping.REAP", "slots.DUE", "tasks.CREATE"}
+    assert known <= set(STATEMENTS)
+    assert len(STATEMENTS) > 100
     assert set(STATEMENTS) >= NOT_EXPLAINED
 
 
@@ -77,36 +73,3 @@ def test_the_command_is_carried_out(name: str, schema: str) -> None:
         connection.rollback()
 
     assert done in {"LISTEN", "CREATE SCHEMA", "CREATE TABLE"}
-
-
-FILL = """
-    WITH agent AS (INSERT INTO ordinaut.agent (name) VALUES ('local') RETURNING name),
-    task AS (
-        INSERT INTO ordinaut.task (owner, title, status, tz_version, pipeline_digest)
-        SELECT name, 'Test', 'active', '2026f', '' FROM agent, generate_series(1, 1000)
-        RETURNING id
-    ), numbered AS (SELECT id, row_number() OVER () AS number FROM task)
-    INSERT INTO ordinaut.due_work
-        (run_id, run_created_at, task_id, owner, run_at, priority, state, serial)
-    SELECT n, now(), numbered.id, 'local', now() + (n - 5000) * interval '1 second', 1 + n % 9,
-           (ARRAY['queued', 'retrying', 'running', 'waiting'])[1 + n % 4], n % 2 = 0
-    FROM generate_series(1, 10000) n JOIN numbered ON numbered.number = 1 + n % 1000
-"""
-
-
-def test_the_claim_reads_its_partial_index_in_order_and_stops(database: str) -> None:
-    parameters = {"limit": 16, "process": 1, "lease_for": "30 s"}
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(FILL)
-        connection.execute("ANALYZE ordinaut.due_work")
-        plan = nodes(explained(connection, CLAIM, parameters))
-
-    scans = {
-        node["Alias"]: (node["Node Type"], node.get("Index Name"))
-        for node in plan
-        if node.get("Relation Name") == "due_work" and node["Node Type"] != "ModifyTable"
-    }
-    assert ("Index Scan", "due_work_claim") in scans.values()
-    assert "Seq Scan" not in {kind for kind, _ in scans.values()}
-    # The index has the order of the claim.
-    assert "Sort" not in {node["Node Type"] for node in plan}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+
+from anyio import to_thread
 
 from ordinaut_mcp.domain.run import ClaimedRun, Lease, ProcessId, RunId, StepRecord, StepState
 from tests.contract.worlds import World
@@ -26,6 +29,12 @@ async def claimed_ids(world: World, process: ProcessId = ANN, limit: int = 10) -
 async def the_lease(world: World, process: ProcessId = ANN) -> Lease:
     [run] = await claimed(world, process, 1)
     return run.lease
+
+
+async def lost_runs(world: World, process: ProcessId, leases: list[Lease]) -> set[RunId]:
+    """One heartbeat, from a thread as in life; the runs whose leases are lost."""
+    lost = await to_thread.run_sync(partial(world.keeper.beat, process, leases, lease_for=LEASE))
+    return {lease.run_id for lease in lost}
 
 
 def a_step(state: StepState = StepState.RUNNING, path: str = "a") -> StepRecord:

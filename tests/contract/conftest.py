@@ -16,4 +16,6 @@ async def world(request: pytest.FixtureRequest) -> AsyncGenerator[World, None]:
         yield MemoryWorld()
         return
     async with new_pool(request.getfixturevalue("database"), largest=4) as pool:
-        yield PostgresWorld(pool)
+        real = PostgresWorld(pool)
+        yield real
+        real.keeper.close()

@@ -18,6 +18,7 @@ from ordinaut_mcp.domain.run import (
 from ordinaut_mcp.errors import NotFound
 from tests.contract.asking import ANN, BOB, TOO_LATE, WRONG, a_step, claimed_ids, done, the_lease
 from tests.contract.worlds import OWNER, World
+from tests.leasing import begun, finished, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ async def test_a_queued_run_ends_at_once(world: World) -> None:
 @pytest.mark.parametrize("outcome", [Parked(WRONG), Failed(WRONG, 5.0)], ids=["parked", "retrying"])
 async def test_a_run_that_rests_ends_at_once(world: World, outcome: Outcome) -> None:
     run_id = await world.add()
-    await world.queue.settle(await the_lease(world), outcome)
+    await settled(world.queue, await the_lease(world), outcome)
 
     await world.cancels.cancel(OWNER, run_id, reason="asked")
 
@@ -52,7 +53,7 @@ async def test_a_running_run_is_ended_by_its_worker(world: World) -> None:
     assert (await world.look(run_id)).state is RunState.RUNNING
     assert await world.cancels.wanted(BOB) == {}
     assert await world.cancels.wanted(ANN) == {run_id: "asked"}
-    assert await world.queue.settle(lease, Cancelled("asked"))
+    assert await settled(world.queue, lease, Cancelled("asked"))
     assert (await world.look(run_id)).state is RunState.CANCELED
     assert await world.cancels.wanted(ANN) == {}
 
@@ -60,11 +61,11 @@ async def test_a_running_run_is_ended_by_its_worker(world: World) -> None:
 async def test_the_step_under_way_of_a_cancelled_run_has_an_unknown_outcome(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step(path="a"))
-    await world.queue.finish_step(lease, done(1, "a"))
-    await world.queue.begin_step(lease, a_step(path="b"))
+    await begun(world.queue, lease, a_step(path="a"))
+    await finished(world.queue, lease, done(1, "a"))
+    await begun(world.queue, lease, a_step(path="b"))
 
-    await world.queue.settle(lease, Cancelled("asked"))
+    await settled(world.queue, lease, Cancelled("asked"))
 
     steps = (await world.look(run_id)).steps
     assert (steps["a"].state, steps["b"].state) == (StepState.SUCCEEDED, StepState.UNKNOWN)
@@ -80,7 +81,7 @@ async def test_a_run_that_somebody_wants_ended_does_not_come_back_to_the_queue(
     lease = await the_lease(world)
     await world.cancels.cancel(OWNER, run_id, reason="asked")
 
-    assert await world.queue.settle(lease, outcome)
+    assert await settled(world.queue, lease, outcome)
 
     seen = await world.look(run_id)
     assert (seen.state, seen.reason) == (RunState.CANCELED, "asked")
@@ -99,7 +100,7 @@ async def test_a_run_that_ended_by_itself_before_it_was_told_stays_what_it_is(
     lease = await the_lease(world)
     await world.cancels.cancel(OWNER, run_id, reason="asked")
 
-    assert await world.queue.settle(lease, outcome)
+    assert await settled(world.queue, lease, outcome)
 
     assert (await world.look(run_id)).state is state
 
@@ -107,7 +108,7 @@ async def test_a_run_that_ended_by_itself_before_it_was_told_stays_what_it_is(
 async def test_a_run_that_somebody_wants_ended_and_whose_worker_died_ends(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step())
+    await begun(world.queue, lease, a_step())
     await world.cancels.cancel(OWNER, run_id, reason="asked")
     await world.move(TOO_LATE)
 
@@ -121,7 +122,7 @@ async def test_a_run_that_somebody_wants_ended_and_whose_worker_died_ends(world:
 
 async def test_a_finished_run_stays(world: World) -> None:
     run_id = await world.add()
-    await world.queue.settle(await the_lease(world), Succeeded(1))
+    await settled(world.queue, await the_lease(world), Succeeded(1))
 
     await world.cancels.cancel(OWNER, run_id, reason="asked")
 

@@ -19,6 +19,7 @@ from tests.contract.asking import (
     the_lease,
 )
 from tests.contract.worlds import World
+from tests.leasing import settled
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ async def test_serial_runs_of_one_task_go_one_after_another(world: World) -> Non
 async def test_a_serial_run_goes_on_when_the_earlier_one_has_ended(world: World) -> None:
     await world.add(serial=True)
     second = await world.add(serial=True)
-    assert await world.queue.settle(await the_lease(world), Succeeded(None))
+    assert await settled(world.queue, await the_lease(world), Succeeded(None))
 
     assert await claimed_ids(world) == [second]
 
@@ -85,7 +86,7 @@ async def test_a_serial_run_goes_on_when_the_earlier_one_has_ended(world: World)
 async def test_a_serial_run_waits_for_the_retries_of_the_earlier_one(world: World) -> None:
     first = await world.add(serial=True)
     await world.add(serial=True)
-    await world.queue.settle(await the_lease(world), Failed(WRONG, 5))
+    await settled(world.queue, await the_lease(world), Failed(WRONG, 5))
 
     assert await claimed_ids(world) == []
     await world.move(6 * SECOND)
@@ -95,7 +96,7 @@ async def test_a_serial_run_waits_for_the_retries_of_the_earlier_one(world: Worl
 async def test_a_serial_run_waits_while_the_earlier_one_is_parked(world: World) -> None:
     await world.add(serial=True)
     await world.add(serial=True)
-    await world.queue.settle(await the_lease(world), Parked(WRONG))
+    await settled(world.queue, await the_lease(world), Parked(WRONG))
 
     assert await claimed_ids(world) == []
 
@@ -110,7 +111,7 @@ async def test_a_run_that_was_moved_ahead_lets_the_next_one_begin_and_then_waits
 
     await world.move(10 * SECOND)
     assert await claimed_ids(world) == []
-    await world.queue.settle(lease, Succeeded(None))
+    await settled(world.queue, lease, Succeeded(None))
     assert await claimed_ids(world) == [moved]
 
 

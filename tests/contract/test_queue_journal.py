@@ -15,15 +15,16 @@ from ordinaut_mcp.domain.run import (
 from tests.contract.asking import (
     ANN,
     BOB,
-    LEASE,
     TOO_LATE,
     WRONG,
     a_step,
     claimed,
     done,
+    lost_runs,
     the_lease,
 )
 from tests.contract.worlds import World, as_of
+from tests.leasing import begun, finished, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.anyio
 async def test_the_step_under_way_in_a_dead_letter_has_an_unknown_outcome(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step(path="a"))
-    await world.queue.finish_step(lease, done(1, "a"))
-    await world.queue.begin_step(lease, a_step(path="b"))
+    await begun(world.queue, lease, a_step(path="a"))
+    await finished(world.queue, lease, done(1, "a"))
+    await begun(world.queue, lease, a_step(path="b"))
     await world.move(TOO_LATE)
 
     await world.queue.reap(crashes_allowed=1)
@@ -48,11 +49,11 @@ async def test_the_journal_holds_the_input_before_and_the_output_after_the_call(
     run_id = await world.add()
     lease = await the_lease(world)
 
-    assert await world.queue.begin_step(lease, replace(a_step(), input={"text": "hi"}))
-    begun = (await world.look(run_id)).steps["a"]
-    assert as_of(begun) == replace(a_step(), input={"text": "hi"})
+    assert await begun(world.queue, lease, replace(a_step(), input={"text": "hi"}))
+    intent = (await world.look(run_id)).steps["a"]
+    assert as_of(intent) == replace(a_step(), input={"text": "hi"})
 
-    assert await world.queue.finish_step(lease, done({"text": "hi"}))
+    assert await finished(world.queue, lease, done({"text": "hi"}))
     ended = (await world.look(run_id)).steps["a"]
     assert as_of(ended) == replace(done({"text": "hi"}), input={"text": "hi"})
     assert ended.started_at is not None
@@ -63,7 +64,7 @@ async def test_a_step_that_was_not_begun_can_end(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
 
-    assert await world.queue.finish_step(lease, a_step(StepState.SKIPPED))
+    assert await finished(world.queue, lease, a_step(StepState.SKIPPED))
 
     seen = (await world.look(run_id)).steps["a"]
     assert as_of(seen) == a_step(StepState.SKIPPED)
@@ -72,9 +73,9 @@ async def test_a_step_that_was_not_begun_can_end(world: World) -> None:
 async def test_the_next_attempt_is_given_the_journal(world: World) -> None:
     await world.add()
     lease = await the_lease(world)
-    await world.queue.finish_step(lease, done([1, 2], "a"))
-    await world.queue.begin_step(lease, replace(a_step(path="b"), input={"x": None}))
-    await world.queue.settle(lease, Released())
+    await finished(world.queue, lease, done([1, 2], "a"))
+    await begun(world.queue, lease, replace(a_step(path="b"), input={"x": None}))
+    await settled(world.queue, lease, Released())
 
     [again] = await claimed(world, BOB)
 
@@ -96,11 +97,11 @@ async def test_a_first_attempt_has_an_empty_journal(world: World) -> None:
 async def test_a_succeeded_step_is_never_written_over(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step())
-    await world.queue.finish_step(lease, done("first"))
+    await begun(world.queue, lease, a_step())
+    await finished(world.queue, lease, done("first"))
 
-    assert not await world.queue.begin_step(lease, a_step())
-    await world.queue.finish_step(lease, replace(a_step(StepState.FAILED), error=WRONG))
+    assert await begun(world.queue, lease, a_step())
+    assert await finished(world.queue, lease, replace(a_step(StepState.FAILED), error=WRONG))
 
     kept = (await world.look(run_id)).steps["a"]
     assert (kept.state, kept.output, kept.error) == (StepState.SUCCEEDED, "first", None)
@@ -109,40 +110,43 @@ async def test_a_succeeded_step_is_never_written_over(world: World) -> None:
 async def test_a_result_that_is_written_twice_is_no_lost_lease(world: World) -> None:
     await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step())
-    await world.queue.finish_step(lease, done("once"))
+    await begun(world.queue, lease, a_step())
+    await finished(world.queue, lease, done("once"))
 
     # The answer of the first write was lost on the way, so the worker writes it again.
-    assert await world.queue.finish_step(lease, done("once"))
+    assert await finished(world.queue, lease, done("once"))
 
 
 async def test_a_failed_step_is_begun_anew(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    await world.queue.begin_step(lease, a_step())
-    await world.queue.finish_step(lease, replace(a_step(StepState.FAILED), error=WRONG))
+    await begun(world.queue, lease, a_step())
+    await finished(world.queue, lease, replace(a_step(StepState.FAILED), error=WRONG))
 
-    assert await world.queue.begin_step(lease, replace(a_step(), attempt=2, input={"n": 2}))
+    assert await begun(
+        world.queue, lease, replace(a_step(), attempt=2, input={"n": 2}, error=WRONG)
+    )
 
-    begun = (await world.look(run_id)).steps["a"]
-    assert (begun.state, begun.attempt, begun.input) == (StepState.RUNNING, 2, {"n": 2})
-    assert (begun.error, begun.finished_at) == (None, None)
+    intent = (await world.look(run_id)).steps["a"]
+    assert (intent.state, intent.attempt, intent.input) == (StepState.RUNNING, 2, {"n": 2})
+    # The failures before it are counted by their error, also when this attempt's worker dies.
+    assert (intent.error, intent.finished_at) == (WRONG, None)
 
 
 async def test_a_former_holder_can_neither_renew_nor_journal(world: World) -> None:
     run_id = await world.add()
     former = await the_lease(world, ANN)
-    await world.queue.begin_step(former, replace(a_step(), input={"by": "ann"}))
+    await begun(world.queue, former, replace(a_step(), input={"by": "ann"}))
     await world.move(TOO_LATE)
     await world.queue.reap(crashes_allowed=3)
     current = await the_lease(world, ANN)
-    await world.queue.begin_step(current, replace(a_step(), input={"by": "bob"}))
+    await begun(world.queue, current, replace(a_step(), input={"by": "bob"}))
 
     # The same process id: the epoch alone must tell the two apart.
-    assert await world.queue.renew(ANN, [former], lease_for=LEASE) == {run_id}
-    assert not await world.queue.begin_step(former, a_step(path="b"))
-    assert not await world.queue.begin_step(former, replace(a_step(), input={"by": "late"}))
-    assert not await world.queue.finish_step(former, done("late"))
+    assert await lost_runs(world, ANN, [former]) == {run_id}
+    assert not await begun(world.queue, former, a_step(path="b"))
+    assert not await begun(world.queue, former, replace(a_step(), input={"by": "late"}))
+    assert not await finished(world.queue, former, done("late"))
 
     steps = (await world.look(run_id)).steps
     assert list(steps) == ["a"]
@@ -157,9 +161,9 @@ async def test_after_its_lease_was_reaped_a_worker_writes_nothing_even_before_th
     await world.move(TOO_LATE)
     await world.queue.reap(crashes_allowed=3)
 
-    assert not await world.queue.begin_step(former, a_step())
-    assert not await world.queue.finish_step(former, done(1))
-    assert not await world.queue.settle(former, Succeeded(1))
+    assert not await begun(world.queue, former, a_step())
+    assert not await finished(world.queue, former, done(1))
+    assert not await settled(world.queue, former, Succeeded(1))
 
     seen = await world.look(run_id)
     assert (seen.state, dict(seen.steps)) == (RunState.RETRYING, {})

@@ -20,16 +20,17 @@ from ordinaut_mcp.domain.run import (
 from tests.contract.asking import (
     ANN,
     BOB,
-    LEASE,
     SECOND,
     TOO_LATE,
     WRONG,
     a_step,
     claimed,
     claimed_ids,
+    lost_runs,
     the_lease,
 )
 from tests.contract.worlds import World
+from tests.leasing import begun, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ OUTCOMES: list[Outcome] = [
 async def test_success_is_recorded_with_its_output(world: World) -> None:
     run_id = await world.add()
 
-    assert await world.queue.settle(await the_lease(world), Succeeded({"n": 1}, verified=True))
+    assert await settled(world.queue, await the_lease(world), Succeeded({"n": 1}, verified=True))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.output, seen.attempt) == (RunState.SUCCEEDED, {"n": 1}, 1)
@@ -57,7 +58,7 @@ async def test_success_is_recorded_with_its_output(world: World) -> None:
 async def test_a_failure_for_good_is_a_dead_letter(world: World) -> None:
     run_id = await world.add()
 
-    assert await world.queue.settle(await the_lease(world), Failed(WRONG))
+    assert await settled(world.queue, await the_lease(world), Failed(WRONG))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.error, seen.executed) == (RunState.FAILED, "tool_error", False)
@@ -68,7 +69,7 @@ async def test_a_run_that_was_executed_and_not_verified_says_both(world: World) 
     run_id = await world.add()
     error = {"code": "not_verified", "message": "…"}
 
-    await world.queue.settle(await the_lease(world), Failed(error, verified=False))
+    await settled(world.queue, await the_lease(world), Failed(error, verified=False))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.executed, seen.verified) == (RunState.FAILED, True, False)
@@ -76,7 +77,7 @@ async def test_a_run_that_was_executed_and_not_verified_says_both(world: World) 
 
 async def test_a_failure_rests_before_it_is_tried_again_and_counts(world: World) -> None:
     run_id = await world.add()
-    await world.queue.settle(await the_lease(world), Failed(WRONG, 7.5))
+    await settled(world.queue, await the_lease(world), Failed(WRONG, 7.5))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.error) == (RunState.RETRYING, "tool_error")
@@ -88,7 +89,7 @@ async def test_a_failure_rests_before_it_is_tried_again_and_counts(world: World)
 
 async def test_a_retry_without_rest_is_due_at_once(world: World) -> None:
     run_id = await world.add()
-    await world.queue.settle(await the_lease(world), Failed(WRONG, 0.0))
+    await settled(world.queue, await the_lease(world), Failed(WRONG, 0.0))
 
     assert await claimed_ids(world) == [run_id]
 
@@ -97,7 +98,7 @@ async def test_a_released_run_is_free_at_once_and_the_attempt_does_not_count(wor
     run_id = await world.add()
     first = await the_lease(world)
 
-    assert await world.queue.settle(first, Released())
+    assert await settled(world.queue, first, Released())
 
     assert (await world.look(run_id)).state is RunState.QUEUED
     [again] = await claimed(world, BOB)
@@ -108,7 +109,7 @@ async def test_a_released_run_is_free_at_once_and_the_attempt_does_not_count(wor
 async def test_the_start_of_a_run_is_that_of_its_first_attempt(world: World) -> None:
     await world.add()
     [first] = await claimed(world)
-    await world.queue.settle(first.lease, Released())
+    await settled(world.queue, first.lease, Released())
     await world.move(60 * SECOND)
 
     [again] = await claimed(world)
@@ -119,7 +120,7 @@ async def test_the_start_of_a_run_is_that_of_its_first_attempt(world: World) -> 
 async def test_a_parked_run_waits_and_is_claimed_by_nobody(world: World) -> None:
     run_id = await world.add()
 
-    assert await world.queue.settle(await the_lease(world), Parked({"code": "outcome_unknown"}))
+    assert await settled(world.queue, await the_lease(world), Parked({"code": "outcome_unknown"}))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.error) == (RunState.WAITING, "outcome_unknown")
@@ -130,7 +131,7 @@ async def test_a_parked_run_waits_and_is_claimed_by_nobody(world: World) -> None
 async def test_a_cancelled_run_says_why(world: World) -> None:
     run_id = await world.add()
 
-    assert await world.queue.settle(await the_lease(world), Cancelled("asked"))
+    assert await settled(world.queue, await the_lease(world), Cancelled("asked"))
 
     seen = await world.look(run_id)
     assert (seen.state, seen.reason) == (RunState.CANCELED, "asked")
@@ -141,28 +142,28 @@ async def test_a_lease_that_is_renewed_does_not_expire(world: World) -> None:
     lease = await the_lease(world)
     await world.move(20 * SECOND)
 
-    assert await world.queue.renew(ANN, [lease], lease_for=LEASE) == set()
+    assert await lost_runs(world, ANN, [lease]) == set()
 
     await world.move(20 * SECOND)
     assert await world.queue.reap(crashes_allowed=3) == 0
 
 
 async def test_a_renewal_tells_which_leases_are_lost(world: World) -> None:
-    kept, settled, unknown = await world.add(), await world.add(), RunId(10**9)
+    kept, gone, unknown = await world.add(), await world.add(), RunId(10**9)
     leases = {run.lease.run_id: run.lease for run in await claimed(world)}
-    await world.queue.settle(leases[settled], Succeeded(None))
+    await settled(world.queue, leases[gone], Succeeded(None))
     foreign = replace(leases[kept], run_id=unknown)
 
-    lost = await world.queue.renew(ANN, [*leases.values(), foreign], lease_for=LEASE)
+    lost = await lost_runs(world, ANN, [*leases.values(), foreign])
 
-    assert lost == {settled, unknown}
+    assert lost == {gone, unknown}
 
 
 async def test_a_lease_of_another_process_is_not_renewed(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world, ANN)
 
-    assert await world.queue.renew(BOB, [lease], lease_for=LEASE) == {run_id}
+    assert await lost_runs(world, BOB, [lease]) == {run_id}
 
 
 async def test_an_expired_lease_comes_back_as_a_retry_that_is_no_failure(world: World) -> None:
@@ -209,18 +210,18 @@ async def test_a_former_holder_can_settle_nothing(world: World, outcome: Outcome
     await world.queue.reap(crashes_allowed=3)
     current = await the_lease(world, BOB)
 
-    assert not await world.queue.settle(former, outcome)
+    assert not await settled(world.queue, former, outcome)
 
     assert (await world.look(run_id)).state is RunState.RUNNING
-    assert await world.queue.settle(current, Succeeded("mine"))
+    assert await settled(world.queue, current, Succeeded("mine"))
     assert (await world.look(run_id)).output == "mine"
 
 
 async def test_a_run_is_settled_once(world: World) -> None:
     run_id = await world.add()
     lease = await the_lease(world)
-    assert await world.queue.settle(lease, Succeeded(1))
+    assert await settled(world.queue, lease, Succeeded(1))
 
-    assert not await world.queue.settle(lease, Failed(WRONG))
-    assert not await world.queue.begin_step(lease, a_step())
+    assert not await settled(world.queue, lease, Failed(WRONG))
+    assert not await begun(world.queue, lease, a_step())
     assert (await world.look(run_id)).output == 1

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Final, LiteralString, Protocol
 from uuid import uuid4
 
 from ordinaut_mcp.domain.decision import NewRun, TaskWrite
+from ordinaut_mcp.domain.limit import Limit
 from ordinaut_mcp.domain.run import RunId, RunKind, RunState, StepRecord
 from ordinaut_mcp.domain.task import Task, TaskDefinition, TaskStatus
-from ordinaut_mcp.ports import CancelStore, RunQueue
+from ordinaut_mcp.ports import CancelStore, LeaseKeeper, RunQueue
 from ordinaut_mcp.store.cancels import PostgresCancels
+from ordinaut_mcp.store.heartbeat import PostgresLeaseKeeper
 from ordinaut_mcp.store.pool import Pool
 from ordinaut_mcp.store.queue import PostgresQueue
 from ordinaut_mcp.store.runs import PostgresRuns
+from ordinaut_mcp.store.settings import PostgresSettings
 from ordinaut_mcp.store.tasks import PostgresTasks
 from tests.doubles.definitions import a_definition
 from tests.doubles.memory_queue import MemoryCancels, MemoryQueue
 from tests.moving import move
 
 OWNER = "local"
+HOLDERS: Final[LiteralString] = """
+    SELECT run_id FROM ordinaut.permit WHERE owner = %(owner)s AND key = %(key)s ORDER BY place
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,11 @@ class World(Protocol):
         ...
 
     @property
+    def keeper(self) -> LeaseKeeper:
+        """The port of the heartbeat."""
+        ...
+
+    @property
     def cancels(self) -> CancelStore:
         """The port that ends runs."""
         ...
@@ -59,8 +70,22 @@ class World(Protocol):
         priority: int = 5,
         due_in: timedelta = timedelta(0),
         serial: bool = False,
+        owner: str = OWNER,
+        limit: Limit | None = None,
     ) -> RunId:
-        """Queue one run of a task."""
+        """Queue one run of a task; each owner has tasks of its own."""
+        ...
+
+    async def pause(self) -> None:
+        """Let nothing start any more."""
+        ...
+
+    async def resume(self) -> None:
+        """Let things start again."""
+        ...
+
+    async def holders(self, key: str) -> list[RunId | None]:
+        """Who holds the places under a key of `OWNER`, the first place first; None: free."""
         ...
 
     async def move(self, by: timedelta) -> None:
@@ -77,6 +102,7 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self.queue = MemoryQueue()
+        self.keeper = self.queue
         self.cancels = MemoryCancels(self.queue)
 
     async def add(
@@ -86,8 +112,26 @@ class MemoryWorld:
         priority: int = 5,
         due_in: timedelta = timedelta(0),
         serial: bool = False,
+        owner: str = OWNER,
+        limit: Limit | None = None,
     ) -> RunId:
-        return self.queue.add(task_id=task, priority=priority, due_in=due_in, serial=serial)
+        return self.queue.add(
+            task_id=task,
+            priority=priority,
+            due_in=due_in,
+            serial=serial,
+            owner=owner,
+            limit=limit,
+        )
+
+    async def pause(self) -> None:
+        self.queue.is_paused = True
+
+    async def resume(self) -> None:
+        self.queue.is_paused = False
+
+    async def holders(self, key: str) -> list[RunId | None]:
+        return [permit.run_id for permit in self.queue.permits.under(OWNER, key)]
 
     async def move(self, by: timedelta) -> None:
         self.queue.now += by
@@ -112,17 +156,22 @@ class PostgresWorld:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.queue = PostgresQueue(pool)
+        self.keeper = PostgresLeaseKeeper(str(pool.conninfo))
         self.cancels = PostgresCancels(pool)
         self.runs = PostgresRuns(pool)
-        self._tasks: dict[int, Task] = {}
+        self.settings = PostgresSettings(pool)
+        self._tasks: dict[tuple[str, int], Task] = {}
 
-    async def task(self, number: int = 1, definition: TaskDefinition | None = None) -> Task:
+    async def task(
+        self, number: int = 1, definition: TaskDefinition | None = None, owner: str = OWNER
+    ) -> Task:
         """The task with this number of the test's own, made when it is first named."""
-        if number not in self._tasks:
+        if (owner, number) not in self._tasks:
             write = a_write(definition or a_definition())
             store = PostgresTasks(self.pool)
-            self._tasks[number] = await store.put(OWNER, key=None, decide=lambda _, __: write)
-        return self._tasks[number]
+            made = await store.put(owner, key=None, decide=lambda _, __: write)
+            self._tasks[owner, number] = made
+        return self._tasks[owner, number]
 
     async def add(
         self,
@@ -131,6 +180,8 @@ class PostgresWorld:
         priority: int = 5,
         due_in: timedelta = timedelta(0),
         serial: bool = False,
+        owner: str = OWNER,
+        limit: Limit | None = None,
     ) -> RunId:
         now = await PostgresTasks(self.pool).now()
         wanted = NewRun(
@@ -140,8 +191,20 @@ class PostgresWorld:
             due_at=now + due_in,
             priority=priority,
             serial=serial,
+            limit=limit,
         )
-        return (await self.runs.order(await self.task(task), wanted)).run_id
+        return (await self.runs.order(await self.task(task, owner=owner), wanted)).run_id
+
+    async def pause(self) -> None:
+        await self.settings.pause(OWNER, note=None)
+
+    async def resume(self) -> None:
+        await self.settings.resume(OWNER)
+
+    async def holders(self, key: str) -> list[RunId | None]:
+        async with self.pool.connection() as connection:
+            found = await connection.execute(HOLDERS, {"owner": OWNER, "key": key})
+            return [one["run_id"] for one in await found.fetchall()]
 
     async def move(self, by: timedelta) -> None:
         await move(self.pool, by)

@@ -5,17 +5,21 @@ Every method checkpoints, as real I/O does, so that a missing shield or a race s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, assert_never
 
 from anyio.lowlevel import checkpoint
 
+from ordinaut_mcp.domain.limit import Limit
 from ordinaut_mcp.domain.run import (
     Cancelled,
     ClaimedRun,
     Failed,
+    JournalEntry,
+    JournalLine,
     Lease,
     Outcome,
     Parked,
@@ -24,7 +28,7 @@ from ordinaut_mcp.domain.run import (
     RunId,
     RunKind,
     RunState,
-    StepRecord,
+    Settlement,
     StepState,
     Succeeded,
     TaskId,
@@ -33,43 +37,8 @@ from ordinaut_mcp.domain.run import (
 )
 from ordinaut_mcp.errors import Unavailable
 from tests.doubles.definitions import NOON, a_definition
-
-WAITS = frozenset({RunState.QUEUED, RunState.RETRYING})
-
-
-@dataclass(slots=True)
-class Work:
-    """One run, with everything that a test may want to look at."""
-
-    id: RunId
-    created_at: datetime
-    run_at: datetime
-    definition: Mapping[str, Any]
-    params: Mapping[str, Any]
-    task_id: TaskId
-    priority: int = 5
-    serial: bool = False
-    state: RunState = RunState.QUEUED
-    attempt: int = 0
-    failures: int = 0
-    crashes: int = 0
-    epoch: int = 0
-    process: ProcessId | None = None
-    lease_until: datetime | None = None
-    started_at: datetime | None = None
-    reason: str | None = None
-    cancel_reason: str | None = None
-    error: Mapping[str, Any] | None = None
-    output: Any = None
-    executed: bool | None = None
-    verified: bool | None = None
-    journal: dict[str, StepRecord] = field(default_factory=dict[str, StepRecord])
-
-    @property
-    def lease(self) -> Lease:
-        """The newest lease on it."""
-        return Lease(run_id=self.id, created_at=self.created_at, epoch=self.epoch)
-
+from tests.doubles.memory_claims import Permits, in_turn
+from tests.doubles.memory_work import WAITS, Work
 
 class MemoryQueue:
     """A queue whose clock stands still until a test moves it."""
@@ -79,6 +48,13 @@ class MemoryQueue:
         self.works: dict[RunId, Work] = {}
         self.settled: list[tuple[RunId, Outcome]] = []
         self.calls: list[str] = []
+        self.permits = Permits()
+        self.is_paused = False
+        """While it is, nothing is claimed."""
+        self._after = ""
+        self._woken = threading.Event()
+        self.dead: set[ProcessId] = set()
+        """Processes whose connection has ended."""
         self.is_away = False
         """While it is, every method raises `Unavailable`."""
 
@@ -91,8 +67,12 @@ class MemoryQueue:
         priority: int = 5,
         due_in: timedelta = timedelta(0),
         serial: bool = False,
+        owner: str = "local",
+        limit: Limit | None = None,
     ) -> RunId:
         """Queue one run."""
+        if limit:
+            self.permits.make(owner, limit, self.now)
         run_id = RunId(len(self.works) + 1)
         self.works[run_id] = Work(
             id=run_id,
@@ -101,8 +81,11 @@ class MemoryQueue:
             definition=a_definition().to_dict() if definition is None else definition,
             params=params or {},
             task_id=TaskId(task_id),
+            owner=owner,
             priority=priority,
             serial=serial,
+            limit=limit,
+            needs_permit=limit is not None,
         )
         return run_id
 
@@ -111,70 +94,95 @@ class MemoryQueue:
     ) -> Sequence[ClaimedRun]:
         await self._answer("claim")
         due = [work for work in self.works.values() if self._is_free(work)]
-        due.sort(key=lambda work: (-work.priority, work.run_at, work.id))
-        return [self._leased(work, process, lease_for) for work in due[:limit]]
+        chosen = self.permits.pair(due, limit)
+        free = in_turn(due, limit - len(chosen), after=self._after)
+        self._after = free[-1].owner if free else self._after
+        return [self._leased(work, process, lease_for) for work in [*chosen, *free]]
 
     async def next_due_in(self) -> timedelta | None:
         await self._answer("next_due_in")
         lately = self.now - timedelta(seconds=1)
         waiting = [work.run_at for work in self.works.values() if work.state in WAITS]
-        coming = [at for at in waiting if at > lately]
+        coming = [at for at in waiting if at > lately and not self.is_paused]
         return min(coming) - self.now if coming else None
 
-    async def renew(
+    def beat(
         self, process: ProcessId, leases: Sequence[Lease], *, lease_for: timedelta
-    ) -> set[RunId]:
-        await self._answer("renew")
-        lost: set[RunId] = set()
+    ) -> set[Lease]:
+        """The `LeaseKeeper` port over the same queue; called from a thread."""
+        self.calls.append("beat")
+        if self.is_away:
+            raise Unavailable("The database is not reachable; nothing was stored.")
+        lost: set[Lease] = set()
         for lease in leases:
             work = self._held(lease)
             if work is None or work.process != process:
-                lost.add(lease.run_id)
+                lost.add(lease)
             else:
                 work.lease_until = self.now + lease_for
         return lost
 
-    async def settle(self, lease: Lease, outcome: Outcome) -> bool:
+    def rest(self, at_most: float) -> None:
+        """As the real one does, with a thread's event."""
+        self._woken.wait(at_most)
+        self._woken.clear()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    async def settle(self, batch: Sequence[Settlement]) -> set[Lease]:
         await self._answer("settle")
-        work = self._held(lease)
-        if work is None:
-            return False
-        self.settled.append((lease.run_id, outcome))
-        self._settle(work, _heeding(work, outcome))
-        return True
+        lost: set[Lease] = set()
+        for one in batch:
+            work = self._held(one.lease)
+            if work is None:
+                lost.add(one.lease)
+                continue
+            self._write(work, one.lines)
+            self.settled.append((one.lease.run_id, one.outcome))
+            self._settle(work, _heeding(work, one.outcome))
+        return lost
 
-    async def begin_step(self, lease: Lease, step: StepRecord) -> bool:
-        await self._answer("begin_step")
-        work = self._held(lease)
-        if work is None or self._has_succeeded(work, step):
-            return False
-        work.journal[step.path] = replace(
-            step, state=StepState.RUNNING, output=None, error=None, started_at=self.now
-        )
-        return True
+    async def journal(self, entries: Sequence[JournalEntry]) -> set[Lease]:
+        await self._answer("journal")
+        lost: set[Lease] = set()
+        for entry in entries:
+            work = self._held(entry.lease)
+            if work is None:
+                lost.add(entry.lease)
+            else:
+                self._write(work, entry.lines)
+        return lost
 
-    async def finish_step(self, lease: Lease, step: StepRecord) -> bool:
-        await self._answer("finish_step")
-        work = self._held(lease)
-        if work is None:
-            return False
-        if not self._has_succeeded(work, step):
-            before = work.journal.get(step.path) or replace(step, started_at=self.now)
+    def _write(self, work: Work, lines: Sequence[JournalLine]) -> None:
+        for line in lines:
+            step, before = line.record, work.journal.get(line.record.path)
+            if before and before.state is StepState.SUCCEEDED:
+                continue
+            begins = step.state is StepState.RUNNING
             work.journal[step.path] = replace(
-                before,
-                state=step.state,
-                output=step.output,
-                error=step.error,
-                finished_at=self.now,
+                step,
+                input=step.input if step.input is not None or not before else before.input,
+                started_at=before.started_at if before else self.now,
+                finished_at=None if begins else self.now,
             )
-        return True
 
-    async def reap(self, *, crashes_allowed: int) -> int:
+    async def cut_off(self) -> set[ProcessId]:
+        await self._answer("cut_off")
+        running = {work.process for work in self.works.values() if work.state is RunState.RUNNING}
+        return self.dead & running
+
+    async def reap(self, *, crashes_allowed: int, gone: Collection[ProcessId] = ()) -> int:
         await self._answer("reap")
         expired = [
             work
             for work in self.works.values()
-            if work.state is RunState.RUNNING and work.lease_until and work.lease_until < self.now
+            if work.state is RunState.RUNNING
+            and work.lease_until
+            and (work.lease_until < self.now or work.process in gone)
         ]
         for work in expired:
             self._reap(work, crashes_allowed)
@@ -188,7 +196,7 @@ class MemoryQueue:
             raise Unavailable("The database is not reachable; nothing was stored.")
 
     def _is_free(self, work: Work) -> bool:
-        if work.state not in WAITS or work.run_at > self.now:
+        if self.is_paused or work.state not in WAITS or work.run_at > self.now:
             return False
         others = [other for other in self.works.values() if other.task_id == work.task_id]
         return not (work.serial and any(self._is_before(other, work) for other in others))
@@ -203,17 +211,19 @@ class MemoryQueue:
     def _leased(self, work: Work, process: ProcessId, lease_for: timedelta) -> ClaimedRun:
         work.state, work.process = RunState.RUNNING, process
         work.attempt, work.epoch = work.attempt + 1, work.epoch + 1
-        work.lease_until = self.now + lease_for
+        work.lease_until, work.needs_permit = self.now + lease_for, False
         work.started_at = started_at = work.started_at or self.now
         return ClaimedRun(
             lease=work.lease,
             task_id=work.task_id,
+            generation=1,
             task_key=None,
-            owner="local",
+            owner=work.owner,
             kind=RunKind.MANUAL,
             attempt=work.attempt,
             failures=work.failures,
             crashes=work.crashes,
+            redrive=work.redrive,
             scheduled_for=work.created_at,
             started_at=started_at,
             definition=work.definition,
@@ -225,11 +235,6 @@ class MemoryQueue:
         work = self.works.get(lease.run_id)
         is_held = work and work.state is RunState.RUNNING and work.epoch == lease.epoch
         return work if is_held else None
-
-    @staticmethod
-    def _has_succeeded(work: Work, step: StepRecord) -> bool:
-        before = work.journal.get(step.path)
-        return before is not None and before.state is StepState.SUCCEEDED
 
     def _settle(self, work: Work, outcome: Outcome) -> None:
         match outcome:
@@ -252,6 +257,7 @@ class MemoryQueue:
             case _:
                 assert_never(outcome)
         work.process = work.lease_until = None
+        self._give_back(work)
 
     def _reap(self, work: Work, crashes_allowed: int) -> None:
         work.error = {"code": "worker_lost"}
@@ -266,6 +272,19 @@ class MemoryQueue:
             work.state, work.executed = RunState.FAILED, False
             self._leave_open(work)
         work.crashes += 1
+        self._give_back(work)
+
+    def _give_back(self, work: Work) -> None:
+        """A retrying run keeps its permit."""
+        if work.limit and work.state is not RunState.RETRYING:
+            self.permits.give_back(work, self.now)
+            work.needs_permit = work.state in WAITS | {RunState.WAITING}
+
+    def end_waiting(self, work: Work, reason: str) -> None:
+        """End a run that nobody executes."""
+        work.state, work.reason = RunState.CANCELED, reason
+        self._leave_open(work)
+        self._give_back(work)
 
     def _leave_open(self, work: Work) -> None:
         for path, step in work.journal.items():
@@ -302,9 +321,9 @@ class MemoryCancels:
     async def cancel(self, owner: str, run_id: RunId, *, reason: str) -> None:
         await checkpoint()
         work = self._queue.works.get(run_id)
-        if work is None or owner != "local":
+        if work is None or owner != work.owner:
             raise no_such_run(run_name(run_id))
         if work.state is RunState.RUNNING:
             work.cancel_reason = reason
         elif work.state in WAITS | {RunState.WAITING}:
-            work.state, work.reason = RunState.CANCELED, reason
+            self._queue.end_waiting(work, reason)

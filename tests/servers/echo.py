@@ -58,10 +58,26 @@ def sleep(call: Call) -> dict[str, Any] | None:
     return {"slept": call.arguments["seconds"]}
 
 
+def crawl(call: Call) -> None:
+    """Tell of some progress, and never end."""
+    server.progress(call, 1)
+    server.progress(call, 3, total=10, message="copying\nletters")
+    call.cancelled.wait(60)
+
+
 def die(call: Call) -> dict[str, Any]:
     sys.stderr.write("dying as asked\n")
     sys.stderr.flush()
     os._exit(call.arguments.get("code", 3))
+
+
+def eat(call: Call) -> dict[str, Any]:
+    """Take so much memory for a moment."""
+    try:
+        eaten = bytearray(call.arguments["mb"] << 20)
+    except MemoryError:
+        raise ToolFailed("MemoryError") from None
+    return {"eaten": len(eaten) >> 20}
 
 
 def environment(call: Call) -> dict[str, Any]:
@@ -113,6 +129,8 @@ server.tool(
 )
 server.tool("fail", fail, description="Fails.", annotations=READ_ONLY)
 server.tool("sleep", sleep, description="Sleeps.", inputSchema=takes(seconds=NUMBER))
+server.tool("crawl", crawl, description="Tells progress and never ends.")
+server.tool("eat", eat, description="Takes memory.", inputSchema=takes(mb=NUMBER))
 server.tool("die", die, description="Ends the process in the middle of the call.")
 server.tool("cancelled", cancelled, description="How many calls were.", annotations=READ_ONLY)
 server.tool("environment", environment, description="What the process sees.", annotations=READ_ONLY)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stdio_rpc import Call, ToolServer
+from stdio_rpc import Call, ToolFailed, ToolServer
 
 MEGABYTE = 1024 * 1024
 STUBBORN = """
@@ -121,6 +121,13 @@ def never(call: Call) -> None:
     del call
 
 
+def stay(call: Call) -> dict[str, Any]:
+    """Answer once the file GATE is there."""
+    while not Path(os.environ["GATE"]).exists():
+        time.sleep(0.01)
+    return call.arguments
+
+
 def late(call: Call) -> dict[str, Any]:
     time.sleep(call.arguments["seconds"])
     return {"text": "late"}
@@ -151,17 +158,60 @@ def nothing(call: Call) -> dict[str, Any]:
     return {"content": []}
 
 
-def ask(call: Call) -> dict[str, Any]:
-    """Ask the person behind the client (2025-11-25), and give back what it answered."""
-    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
-    params = {"message": "May I?", "requestedSchema": schema}
-    return {"answer": server.request("elicitation/create", params)}
+SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
+QUESTIONS: dict[str, Any] = {
+    "elicitation/create": {"mode": "form", "message": "May I?", "requestedSchema": SCHEMA},
+    "sampling/createMessage": {"messages": [], "maxTokens": 10},
+    "roots/list": {},
+    "url": {
+        "mode": "url",
+        "message": "Log in",
+        "url": "https://login.example/?s=secret",
+        "elicitationId": "1",
+    },
+}
+
+
+def ask(call: Call) -> dict[str, Any] | None:
+    """Ask the client something in the manner of the era, and give back what it answered."""
+    asked = call.arguments.get("method", "elicitation/create")
+    method = "elicitation/create" if asked == "url" else asked
+    params = QUESTIONS[asked]
+    if not server.modern:
+        answer = server.request(method, params)
+        if "error" in answer and call.arguments.get("strict"):
+            raise ToolFailed("I was not answered")
+        return {"answer": answer}
+    if call.answers:
+        return {"answer": call.answers["q"]}
+    if method != "sampling/createMessage" and "mode" in params:
+        params = {name: value for name, value in params.items() if name != "elicitationId"}
+    question = {"q": {"method": method, "params": params}}
+    result = {"resultType": "input_required", "inputRequests": question, "requestState": "s"}
+    server.send({"id": call.id, "result": result})
+    return None
+
+
+def wants_more(call: Call) -> None:
+    """Refuse a client that cannot be asked."""
+    data: dict[str, Any] = {"requiredCapabilities": {"sampling": {}}}
+    error: dict[str, Any] = {
+        "code": -32021,
+        "message": "Missing required client capability",
+        "data": data,
+    }
+    server.send({"id": call.id, "error": error})
 
 
 def leave_behind(call: Call) -> dict[str, Any]:
     """Two grandchildren that ignore SIGTERM; one of them in a session of its own."""
     del call
     return {"pids": [stubborn(own_session=False), stubborn(own_session=True)]}
+
+
+def die(call: Call) -> None:
+    del call
+    os._exit(7)
 
 
 def leave_and_die(call: Call) -> None:
@@ -185,7 +235,11 @@ def stubborn(*, own_session: bool) -> int:
 class EvilServer(ToolServer):
     """Lists its tools as its mode says."""
 
+    lists = 0
+    """How often its tools were listed."""
+
     def listed(self, params: dict[str, Any]) -> dict[str, Any]:
+        self.lists += 1
         listing: dict[str, Any] = {"name": "t", "inputSchema": {"type": "object"}}
         match MODE:
             case "pages":
@@ -198,13 +252,25 @@ class EvilServer(ToolServer):
                 names = ["good", "say\0", "../x.y/", "", "x" * 129, "good", "a b"]
                 texts = listing | {"name": "nul", "description": "a\0b"}
                 return {"tools": [texts, *(listing | {"name": name} for name in names)]}
+            case "drifts" | "grows_bulky":
+                return {"tools": self.other_tools(listing)}
             case "no_list":
                 return {"tools": 5}
             case _:
                 return super().listed(params)
 
+    def other_tools(self, listing: dict[str, Any]) -> list[dict[str, Any]]:
+        """From the second time on, others than at first."""
+        if self.lists == 1:
+            return [listing | {"description": "old"}]
+        if MODE == "grows_bulky":
+            return [listing | {"description": "x" * 2 * MEGABYTE}]
+        return [listing | {"description": "new"}, listing | {"name": "again"}]
+
     def on_request(self, request: dict[str, Any]) -> None:
         if MODE == "silent":
+            return
+        if MODE == "lists_once" and request["method"] == "tools/list" and self.lists:
             return
         if MODE == "closes_stdin" and request["method"] == "tools/call":
             os.close(0)
@@ -225,7 +291,7 @@ for run in (say, nul, surrogate, surrogate_text, nan, long_number, deep, many_va
     server.tool(run.__name__, run)
 for run in (large_id_last, flood, junk, never, late, not_a_result, own_error, image, nothing, ask):
     server.tool(run.__name__, run)
-for run in (leave_behind, leave_and_die, junk_for_ever, close_stdout):
+for run in (stay, die, wants_more, leave_behind, leave_and_die, junk_for_ever, close_stdout):
     server.tool(run.__name__, run)
 PATTERN = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
 server.tool("regex", regex, outputSchema=PATTERN)

@@ -29,6 +29,8 @@ class Call:
     id: int | str
     arguments: Arguments
     meta: dict[str, Any]
+    answers: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the client answered to the questions of an earlier round (2026-07-28)."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -83,6 +85,13 @@ class ToolServer:
         self.send({"id": "ours", "method": method, "params": params})
         answer = self._answers.get(timeout=5)
         return {name: answer[name] for name in ("result", "error") if name in answer}
+
+    def progress(self, call: Call, done: float, **told: Any) -> None:
+        """Tell how far the call is, if its client wants to know."""
+        token = call.meta.get("progressToken")
+        if token is not None:
+            params = {"progressToken": token, "progress": done} | told
+            self.send({"method": "notifications/progress", "params": params})
 
     def tools_changed(self) -> None:
         """Tell it in the words of both eras."""
@@ -155,6 +164,7 @@ class ToolServer:
             self.refuse(request, -32602, f"Unknown tool: {params['name']}")
             return
         call = Call(request["id"], params.get("arguments") or {}, params.get("_meta") or {})
+        call.answers = params.get("inputResponses") or {}
         self._calls[str(request["id"])] = call
         try:
             result = tool.run(call)

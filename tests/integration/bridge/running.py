@@ -65,12 +65,12 @@ def write(path: Path, servers: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def running(
-    folder: Path, servers: dict[str, Any], observer: Recorder | None = None
+    folder: Path, servers: dict[str, Any], observer: Recorder | None = None, **more: Any
 ) -> AsyncGenerator[Bridge]:
     """A bridge over these servers, each ready or failed; ended on leaving."""
     path = folder / "tools.json"
     write(path, servers)
-    bridge = Bridge(path, observer)
+    bridge = Bridge(path, observer, **more)
     async with anyio.create_task_group() as tasks:
         await tasks.start(bridge.run)
         assert await bridge.settled(WITHIN * SECONDS)

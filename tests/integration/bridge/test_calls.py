@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from ordinaut_mcp.bridge.bridge import Bridge
-from ordinaut_mcp.bridge.session import PLACES
+from ordinaut_mcp.bridge.server_config import MAX_CONCURRENT as PLACES
 from ordinaut_mcp.domain.tool import (
     Fault,
     FaultKind,

@@ -50,9 +50,11 @@ class Guarded:
 
 
 @contextmanager
-def guarded(program: Sequence[str], environment: str = "PATH") -> Generator[Guarded]:
+def guarded(
+    program: Sequence[str], environment: str = "PATH", limits: str = ""
+) -> Generator[Guarded]:
     ours, theirs = os.pipe()
-    command = [sys.executable, str(GUARD), str(ours), environment, *program]
+    command = [sys.executable, str(GUARD), str(ours), environment, limits, *program]
     with subprocess.Popen(
         command, pass_fds=(ours,), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -121,3 +123,33 @@ def test_what_a_server_left_behind_ends_with_it() -> None:
         pids = running.pids()
         assert running.process.wait(20) == 4
         assert [lives(pid) for pid in pids] == [False, False]
+
+
+def test_the_limits_hold_for_the_server_and_not_for_the_guard() -> None:
+    code = (
+        "import resource as r; "
+        "print([r.getrlimit(k) for k in (r.RLIMIT_NOFILE, r.RLIMIT_CORE, r.RLIMIT_CPU)])"
+    )
+    with guarded(python(code), limits="NOFILE=99,CPU=1000") as running:
+        seen = running.process.communicate(timeout=20)[0].decode()
+    assert seen == "[(99, 99), (0, 0), (1000, 1000)]\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not hold back memory")
+def test_a_server_gets_no_more_memory_than_its_limit() -> None:
+    code = (
+        "import sys\n"
+        "try: print(len(bytearray(900 << 20)))\n"
+        "except MemoryError: print(len(bytearray(90 << 20)))"
+    )
+    with guarded(python(code), limits=f"DATA={512 << 20}") as running:
+        assert running.process.communicate(timeout=20)[0] == b"94371840\n"
+
+
+def test_a_limit_is_never_raised_above_ours() -> None:
+    import resource
+
+    hardest = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    code = "import resource as r; print(r.getrlimit(r.RLIMIT_NOFILE)[1])"
+    with guarded(python(code), limits=f"NOFILE={hardest * 2}") as running:
+        assert int(running.process.communicate(timeout=20)[0]) == hardest

@@ -124,12 +124,6 @@ async def test_an_error_of_the_protocol_is_told_as_it_is(tmp_path: Path) -> None
         assert (fault.kind, fault.message) == (FaultKind.TOOL_ERROR, "quota spent")
 
 
-async def test_a_tool_that_asks_a_person_is_told_that_nobody_is_there(tmp_path: Path) -> None:
-    async with beside_echo(tmp_path, era="legacy") as bridge:
-        answer = await value_of(bridge, "evil.ask")
-        assert answer == {"answer": {"result": {"action": "decline"}}}
-
-
 async def test_an_answer_that_never_comes_is_a_time_out(tmp_path: Path) -> None:
     async with beside_echo(tmp_path) as bridge:
         fault = await fault_of(bridge, "evil.never", within=0.2)
@@ -153,8 +147,9 @@ async def test_a_server_that_reads_nothing_times_calls_out(tmp_path: Path) -> No
 async def test_a_line_without_end_ends_the_connection_and_only_that(tmp_path: Path) -> None:
     async with beside_echo(tmp_path) as bridge:
         fault = await fault_of(bridge, "evil.flood", mb=300)
-        assert (fault.kind, fault.sent) == (FaultKind.CONNECTION_LOST, True)
+        assert (fault.kind, fault.sent) == (FaultKind.MESSAGE_TOO_LARGE, True)
         assert "message_too_large" in fault.message
+        assert fault.hint == "let the tool return less: a page, a summary or a link"
         assert await value_of(bridge, "evil.say", k="back") == {"k": "back"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from ordinaut_mcp.domain.run import Failed
 from ordinaut_mcp.services.agenda import Agenda
 from tests.integration.schedules.world import World, instant, short
+from tests.leasing import settled
 
 pytestmark = pytest.mark.anyio
 
@@ -116,7 +117,7 @@ async def test_unfinished_runs_say_what_they_are_doing(world: World) -> None:
     (claimed,) = await world.claim()
     assert await lines(world, hours=1) == ["22 09:00 running Runs"]
     failed = Failed({"code": "x", "message": "x"}, retry_in_seconds=600)
-    assert await world.queue.settle(claimed.lease, failed)
+    assert await settled(world.queue, claimed.lease, failed)
     assert await lines(world, hours=1) == ["22 09:00 retrying Runs"]
 
 
@@ -127,7 +128,7 @@ async def test_a_run_that_rests_between_attempts_stands_where_it_was_due(world: 
     (claimed,) = await world.claim()
     await world.at("2026-11-22T09:10")
     failed = Failed({"code": "x", "message": "x"}, retry_in_seconds=3600)
-    assert await world.queue.settle(claimed.lease, failed)
+    assert await settled(world.queue, claimed.lease, failed)
     await world.wake("2026-11-22T09:30")
     assert await lines(world, hours=1) == ["22 09:00 retrying First", "22 09:30 queued Second"]
 

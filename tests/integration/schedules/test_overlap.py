@@ -7,6 +7,7 @@ import pytest
 from ordinaut_mcp.domain.run import Cancelled, Failed, Parked
 from ordinaut_mcp.store.cancels import PostgresCancels
 from tests.integration.schedules.world import WORKER, World, instant
+from tests.leasing import settled
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ async def test_runs_that_wait_or_are_tried_again_count_as_unfinished(
     (running,) = await world.claim()
     error = {"code": "x", "message": "x"}
     outcome = Parked(error) if waits else Failed(error, retry_in_seconds=7200)
-    assert await world.queue.settle(running.lease, outcome)
+    assert await settled(world.queue, running.lease, outcome)
     await world.wake("2026-11-22T10:00")
     state = "waiting" if waits else "retrying"
     assert await world.history(task) == [f"{state} 22 09:00", "overlap 22 10:00"]
@@ -133,7 +134,7 @@ async def test_with_cancel_running_an_older_one_that_runs_makes_room(world: Worl
     await world.wake("2026-11-22T10:00")
     assert await PostgresCancels(world.pool).wanted(WORKER) == {older.lease.run_id: "overlap"}
     assert await world.claim() == []
-    assert await world.queue.settle(older.lease, Cancelled("overlap"))
+    assert await settled(world.queue, older.lease, Cancelled("overlap"))
     await world.work()
     assert await world.history(task) == ["canceled 22 09:00", "succeeded 22 10:00"]
 

@@ -22,6 +22,7 @@ from ordinaut_mcp.services.desk import Services
 from ordinaut_mcp.store.pool import Pool, row, rows
 from ordinaut_mcp.store.queue import PostgresQueue
 from ordinaut_mcp.store.slots import PostgresSlots
+from tests.leasing import settled
 
 # Every world begins on Sunday 2026-11-22 at 08:00 in UTC.
 FREEZE: Final[LiteralString] = """
@@ -160,7 +161,7 @@ class World:
     async def finish(self, *claimed: ClaimedRun) -> None:
         """The runs end well."""
         for run in claimed:
-            assert await self.queue.settle(run.lease, Succeeded(None))
+            assert await settled(self.queue, run.lease, Succeeded(None))
 
     async def work(self) -> None:
         """Everything that is due is run and ends at once."""

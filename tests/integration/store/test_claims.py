@@ -12,6 +12,7 @@ from ordinaut_mcp.domain.run import Failed, Lease, ProcessId, RunId, Succeeded
 from ordinaut_mcp.store.pool import Pool
 from ordinaut_mcp.store.queue import PostgresQueue
 from tests.integration.store.stored import a_task, change, due_runs, look
+from tests.leasing import settled
 from tests.moving import move
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +30,7 @@ async def test_ten_workers_take_a_thousand_due_runs_each_exactly_once(pool: Pool
         while runs := await queue.claim(process, limit=20, lease_for=MINUTE):
             claimed.extend(run.lease.run_id for run in runs)
             for run in runs:
-                assert await queue.settle(run.lease, Succeeded(process))
+                assert await settled(queue, run.lease, Succeeded(process))
 
     with anyio.fail_after(30):
         async with anyio.create_task_group() as workers:
@@ -56,7 +57,7 @@ async def test_serial_runs_never_overlap_however_many_workers_there_are(pool: Po
                 order.append(run.lease.run_id)
                 await anyio.lowlevel.checkpoint()
                 under_way[run.task_id] -= 1
-                assert await queue.settle(run.lease, Succeeded(None))
+                assert await settled(queue, run.lease, Succeeded(None))
 
     with anyio.fail_after(30):
         async with anyio.create_task_group() as workers:
@@ -73,7 +74,7 @@ async def test_of_two_settlements_at_the_same_moment_one_counts(pool: Pool) -> N
     [run] = await queue.claim(ProcessId(1), limit=1, lease_for=MINUTE)
 
     async def settle() -> None:
-        answers.append(await queue.settle(run.lease, Succeeded(1)))
+        answers.append(await settled(queue, run.lease, Succeeded(1)))
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as both:
@@ -104,19 +105,21 @@ async def test_reapers_side_by_side_count_one_crash(pool: Pool) -> None:
     assert await look(pool, crashes) == [("retrying", 1, 50)]
 
 
-async def test_a_row_without_history_does_not_stop_the_others_and_is_buried(
+async def test_a_row_without_a_definition_does_not_stop_the_others_and_is_buried(
     pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, well = await due_runs(pool, await a_task(pool), 2)
-    await change(pool, "DELETE FROM ordinaut.run WHERE id = %(id)s", id=broken)
+    await change(
+        pool, "UPDATE ordinaut.due_work SET generation = 99 WHERE run_id = %(id)s", id=broken
+    )
     queue = PostgresQueue(pool)
 
     claimed = await queue.claim(ProcessId(1), limit=10, lease_for=MINUTE)
 
     assert [run.lease.run_id for run in claimed] == [well]
-    assert f"run_{broken} has due work and no history" in caplog.text
+    assert f"run_{broken} has no definition" in caplog.text
     for run in claimed:
-        await queue.settle(run.lease, Succeeded(None))
+        await settled(queue, run.lease, Succeeded(None))
     for _ in range(3):
         await move(pool, 2 * MINUTE)
         await queue.reap(crashes_allowed=3)
@@ -133,7 +136,7 @@ async def test_an_unreadable_definition_is_claimed_like_any_other(pool: Pool) ->
     [run] = await queue.claim(ProcessId(1), limit=10, lease_for=MINUTE)
 
     # Whoever executes it says what is wrong; the queue does not look inside.
-    assert await queue.settle(run.lease, Failed({"code": "internal_error"}))
+    assert await settled(queue, run.lease, Failed({"code": "internal_error"}))
     assert await look(pool, OUTCOMES) == [("failed", 1)]
 
 
@@ -142,4 +145,4 @@ async def test_a_lease_of_no_run_settles_nothing(pool: Pool) -> None:
     [run] = await PostgresQueue(pool).claim(ProcessId(1), limit=1, lease_for=MINUTE)
     foreign = Lease(run_id=RunId(run_id + 1), created_at=run.lease.created_at, epoch=1)
 
-    assert not await PostgresQueue(pool).settle(foreign, Succeeded(None))
+    assert not await settled(PostgresQueue(pool), foreign, Succeeded(None))

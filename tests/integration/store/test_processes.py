@@ -14,6 +14,7 @@ from ordinaut_mcp.store.pool import Pool
 from ordinaut_mcp.store.processes import PostgresProcesses
 from ordinaut_mcp.store.queue import PostgresQueue
 from tests.integration.store.stored import a_task, due_runs, look
+from tests.leasing import settled
 from tests.moving import move
 
 pytestmark = pytest.mark.anyio
@@ -61,8 +62,8 @@ async def test_the_depth_tells_the_states_of_unfinished_work(pool: Pool) -> None
     )
     await due_runs(pool, await a_task(pool), 4)
     first, second, _ = await queue.claim(ProcessId(1), limit=3, lease_for=MINUTE)
-    await queue.settle(first.lease, Parked({"code": "outcome_unknown"}))
-    await queue.settle(second.lease, Succeeded(None))
+    await settled(queue, first.lease, Parked({"code": "outcome_unknown"}))
+    await settled(queue, second.lease, Succeeded(None))
     await move(pool, 5 * MINUTE)
 
     depth = await processes.depth()
@@ -95,7 +96,7 @@ async def test_a_month_without_a_partition_falls_into_the_default_and_can_finish
 
     await PostgresProcesses(pool).keep_partitions()
     [run] = await PostgresQueue(pool).claim(ProcessId(1), limit=1, lease_for=MINUTE)
-    assert await PostgresQueue(pool).settle(run.lease, Succeeded(None))
+    assert await settled(PostgresQueue(pool), run.lease, Succeeded(None))
 
     # What is there stays there; the months after it have tables of their own.
     assert await look(pool, WHERE) == [("run_default",)]

@@ -36,6 +36,8 @@ from ordinaut_mcp.store.slots import PostgresSlots
 from ordinaut_mcp.store.tasks import PostgresTasks
 from tests.contract.worlds import OWNER
 from tests.integration.store.stored import a_task, due_runs
+from tests.leasing import begun, settled
+from tests.unit.runtime.attempts import Waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -59,8 +61,8 @@ def questions(pool: Pool, run: ClaimedRun) -> Sequence[Callable[[], Awaitable[ob
     step = StepRecord(path="a", position=0, uses="x.y", state=StepState.RUNNING, attempt=1)
     return [
         lambda: queue.claim(ME, limit=1, lease_for=MINUTE),
-        lambda: queue.settle(run.lease, Succeeded(None)),
-        lambda: queue.begin_step(run.lease, step),
+        lambda: settled(queue, run.lease, Succeeded(None)),
+        lambda: begun(queue, run.lease, step),
         lambda: slots.materialise(account_for, limit=1),
         lambda: PostgresTasks(pool).get(OWNER, "task_1"),
         lambda: PostgresCatalog(pool).load(),
@@ -89,7 +91,7 @@ async def test_a_server_that_is_gone_is_unavailable_and_the_pool_recovers(
         pool.timeout = 20
         assert await to_thread.run_sync(own.start) == url
         with anyio.fail_after(30):
-            assert await PostgresQueue(pool).settle(run.lease, Succeeded(None))
+            assert await settled(PostgresQueue(pool), run.lease, Succeeded(None))
             assert len(await PostgresQueue(pool).claim(ME, limit=5, lease_for=MINUTE)) == 1
     assert diagnose(url).version.startswith("18")
 
@@ -108,7 +110,9 @@ async def test_a_run_survives_a_restart_of_postgresql_in_its_middle(own: Embedde
     async with new_pool(url, largest=4) as pool:
         await due_runs(pool, await a_task(pool), 1)
         clockwork = Clockwork()
-        worker = Worker(ME, PostgresQueue(pool), execute, clockwork)
+        worker = Worker(
+            ME, PostgresQueue(pool), lambda run, held: Waiting(execute, run, held), clockwork
+        )
         with anyio.fail_after(60), clockwork.running():
             async with anyio.create_task_group() as loops:
                 loops.start_soon(worker.run)

@@ -9,7 +9,7 @@ from ordinaut_mcp.errors import InvalidInput, NotAvailable
 
 
 def test_every_built_role_may_be_played() -> None:
-    assert checked_roles(list(ROLES)) == ("scheduler", "worker", "reaper")
+    assert checked_roles(list(ROLES)) == ("scheduler", "worker", "reaper", "janitor", "relay")
 
 
 @pytest.mark.parametrize("role", NOT_YET)

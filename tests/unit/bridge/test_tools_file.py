@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ordinaut_mcp.bridge.server_config import Local, Remote, ServerConfig
+from ordinaut_mcp.bridge.server_config import (
+    ClientCredentials,
+    Limits,
+    Local,
+    Remote,
+    ServerConfig,
+)
 from ordinaut_mcp.bridge.tools_file import LARGEST, ToolsFile, read_tools_file
 
 GOOD = '"good": {"command": "python3"}'
@@ -46,6 +52,35 @@ def test_both_kinds_of_server_are_read_as_they_are_written(path: Path) -> None:
     assert file.problems == ()
 
 
+def test_limits_places_and_client_credentials_are_read(path: Path) -> None:
+    file = read(
+        path,
+        """{"mcpServers": {
+            "a": {"command": "x", "max_concurrent": 1,
+                  "limits": {"memory_mb": 512, "files": null, "processes": 64,
+                             "address_space_mb": 4096, "cpu_seconds": 60}},
+            "b": {"url": "https://x/mcp", "auth": {"type": "client_credentials",
+                  "token_url": "https://y/token", "client_id": "i", "client_secret": "s",
+                  "scope": "r w"}}}}""",
+    )
+    limits = Limits(memory_mb=512, files=None, processes=64, address_space_mb=4096, cpu_seconds=60)
+    auth = ClientCredentials(
+        token_url="https://y/token",  # noqa: S106 - a URL
+        client_id="i",
+        client_secret="s",  # noqa: S106 - of nobody
+        scope="r w",
+    )
+    assert file.problems == ()
+    assert file.servers == (
+        ServerConfig(name="a", how=Local(command="x", limits=limits), max_concurrent=1),
+        ServerConfig(name="b", how=Remote(url="https://x/mcp", auth=auth)),
+    )
+    assert Limits() == Limits(
+        memory_mb=2048, address_space_mb=None, processes=None, files=1024, cpu_seconds=None
+    )
+    assert file.servers[1].max_concurrent == 16
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "{}", '{"mcpServers": {}}'])
 def test_an_empty_file_is_one_without_servers(path: Path, text: str) -> None:
     assert read(path, text) == ToolsFile()
@@ -62,7 +97,12 @@ def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
 def test_secrets_do_not_show_in_a_representation() -> None:
     local = Local(command="x", env={"TOKEN": "s3cret"})
     remote = Remote(url="https://x", headers={"Authorization": "s3cret"})
-    assert "s3cret" not in repr(local) + repr(remote)
+    auth = ClientCredentials(
+        token_url="https://y",  # noqa: S106 - a URL
+        client_id="i",
+        client_secret="s3cret",  # noqa: S106 - of nobody
+    )
+    assert "s3cret" not in repr(local) + repr(remote) + repr(auth)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +112,7 @@ def test_secrets_do_not_show_in_a_representation() -> None:
         Local(command="a", args=("x",)),
         Local(command="a", env={"A": "1"}),
         Local(command="a", cwd="x"),
+        Local(command="a", limits=Limits(files=20)),
         Remote(url="https://a"),
     ],
 )
@@ -79,6 +120,7 @@ def test_any_change_of_an_entry_changes_its_digest(other: Local | Remote) -> Non
     before = ServerConfig(name="n", how=Local(command="a"))
     assert before.digest == ServerConfig(name="n", how=Local(command="a")).digest
     assert before.digest != ServerConfig(name="n", how=other).digest
+    assert before.digest != ServerConfig(name="n", how=before.how, max_concurrent=2).digest
 
 
 @pytest.mark.parametrize(
@@ -108,6 +150,10 @@ def test_a_folder_in_its_place_is_told(path: Path) -> None:
     assert told(read_tools_file(path)) == ["line 1: cannot be read: Is a directory"]
 
 
+AUTH = (
+    '{"type": "client_credentials", "token_url": "http://y", "client_id": "i",'
+    ' "client_secret": "s"}'
+)
 MISTAKES: list[tuple[str, str]] = [
     ('"../x": {"command": "a"}', "mcpServers.../x is not a server name"),
     ('"a.b": {"command": "a"}', "mcpServers.a.b is not a server name"),
@@ -134,6 +180,53 @@ MISTAKES: list[tuple[str, str]] = [
     ('"a": {"url": "http://[x"}', "mcpServers.a.url is not a URL"),
     ('"a": {"url": "http://u:p@x/"}', "mcpServers.a.url must not hold a name or password"),
     ('"a": {"url": "http://x", "headers": {"A": "a\\nb"}}', "mcpServers.a.headers 'A' must be"),
+    ('"a": {"command": "x", "limits": 5}', "mcpServers.a.limits must be an object of memory_mb"),
+    (
+        '"a": {"command": "x", "limits": {"memory": 5}}',
+        "mcpServers.a.limits.memory is not known here; did you mean 'memory_mb'?",
+    ),
+    (
+        '"a": {"command": "x", "limits": {"files": 5}}',
+        "mcpServers.a.limits.files must be a whole number from 16 to 1000000",
+    ),
+    (
+        '"a": {"command": "x", "limits": {"files": true}}',
+        "mcpServers.a.limits.files must be a whole number",
+    ),
+    (
+        '"a": {"command": "x", "limits": {"files": 50, "files": 60}}',
+        "mcpServers.a.limits.files is said twice",
+    ),
+    (
+        '"a": {"command": "x", "max_concurrent": 0}',
+        "mcpServers.a.max_concurrent must be a whole number from 1 to 1000",
+    ),
+    (
+        '"a": {"command": "x", "auth": {}}',
+        "mcpServers.a.auth is not known here",
+    ),
+    ('"a": {"url": "http://x:y/"}', "mcpServers.a.url is not a URL"),
+    (
+        '"a": {"url": "http://x", "auth": "me"}',
+        "mcpServers.a.auth must be an object of type, token",
+    ),
+    ('"a": {"url": "http://x", "auth": {}}', "mcpServers.a.auth.type is missing"),
+    (
+        '"a": {"url": "http://x", "auth": ' + AUTH.replace("client_credentials", "password") + "}",
+        "mcpServers.a.auth.type must be client_credentials: nobody is there to log in",
+    ),
+    (
+        '"a": {"url": "http://x", "auth": ' + AUTH.replace("http://y", "file:///etc/passwd") + "}",
+        "mcpServers.a.auth.token_url must begin with http:// or https://",
+    ),
+    (
+        '"a": {"url": "http://x", "auth": ' + AUTH.replace('"s"', '""') + "}",
+        "mcpServers.a.auth.client_secret must be a text",
+    ),
+    (
+        '"a": {"url": "http://x", "headers": {"authorization": "a"}, "auth": ' + AUTH + "}",
+        "mcpServers.a.headers holds Authorization and auth is given, too: which one is meant?",
+    ),
     ('"a": {"url": "http://x", "headers": {"A B": "a"}}', "mcpServers.a.headers 'A B' cannot be"),
 ]
 

@@ -96,7 +96,7 @@ def test_params_of_a_payload_that_are_no_object_are_refused() -> None:
     assert (error.code, error.field) == ("wrong_type", "payload.params")
 
 
-@pytest.mark.parametrize("name", ["message", "agent", "concurrency_key", "max_concurrent"])
+@pytest.mark.parametrize("name", ["message", "agent"])
 def test_what_is_not_built_yet_is_refused_and_never_ignored(name: str) -> None:
     with pytest.raises(NotAvailable) as error:
         plain(**PLAIN, **{name: "x"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -17,18 +17,21 @@ from ordinaut_mcp.domain.run import (
     Parked,
     ProcessId,
     RunId,
+    Settlement,
     StepRecord,
     Succeeded,
 )
 from ordinaut_mcp.domain.task import Policies
 from ordinaut_mcp.domain.tool import Fault, FaultKind
-from ordinaut_mcp.ports import LanguageModel
+from ordinaut_mcp.ports import LanguageModel, WebCaller
 from ordinaut_mcp.runtime.executor import Executor
+from ordinaut_mcp.runtime.persistence import persisted
 from ordinaut_mcp.runtime.steps.catalog import builtins
 from ordinaut_mcp.runtime.tools import PipelineTools
 from tests.doubles.definitions import a_definition
 from tests.doubles.memory_queue import MemoryQueue, Work
 from tests.doubles.scripted_tools import ScriptedTools, WorkerDied
+from tests.unit.runtime.letters import MemoryEvents, MemoryMessages
 
 LEASE = timedelta(seconds=30)
 WORKER = ProcessId(1)
@@ -44,13 +47,19 @@ class Bench:
         params: Mapping[str, Any] | None = None,
         policies: Policies | None = None,
         model: LanguageModel | None = None,
+        web: WebCaller | None = None,
     ) -> None:
         self.queue = MemoryQueue()
         self.tools = ScriptedTools()
-        tools = PipelineTools(builtins(model), self.tools, self.tools.specs)
-        self.executor = Executor(self.queue, tools, Random(1))
+        own = builtins(model, messages=MemoryMessages(), events=MemoryEvents(), web=web)
+        self._all_tools = PipelineTools(own, self.tools, self.tools.specs)
+        self.executor = Executor(self.queue, self._all_tools, Random(1))
         definition = a_definition(*steps, params=params, policies=policies)
         self.run_id: RunId = self.queue.add(definition.to_dict())
+
+    def rebuild(self) -> None:
+        """An executor that knows nothing of what was before."""
+        self.executor = Executor(self.queue, self._all_tools, Random(1))
 
     @property
     def work(self) -> Work:
@@ -75,16 +84,24 @@ class Bench:
     async def attempt(self) -> Outcome:
         """One attempt from the claim to the settlement."""
         claimed = await self.claim()
+        return await self.carry_out(claimed)
+
+    async def carry_out(
+        self, claimed: ClaimedRun, *, is_held: Callable[[], bool] = lambda: True
+    ) -> Outcome:
+        """What a worker does with a claimed run, to its settlement."""
+        attempt = self.executor.begin(claimed, is_held)
         with anyio.fail_after(5):
-            outcome = await self.executor.execute(claimed)
-        await self.queue.settle(claimed.lease, outcome)
+            outcome = attempt.compute() or await attempt.carry_out()
+        settlement = Settlement(claimed.lease, outcome, attempt.lines)
+        await persisted(lambda: self.queue.settle([settlement]))
         return outcome
 
     async def crash(self) -> None:
         """One attempt whose worker dies in the middle of a call, and the reaper after it."""
         claimed = await self.claim()
-        with anyio.fail_after(5), pytest.raises(WorkerDied):
-            await self.executor.execute(claimed)
+        with pytest.raises(WorkerDied):
+            await self.carry_out(claimed)
         await self.reap()
 
     async def reap(self) -> None:

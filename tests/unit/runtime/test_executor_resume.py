@@ -9,10 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from ordinaut_mcp.domain.run import Failed, Parked, RunState, StepState, Succeeded
+from ordinaut_mcp.domain.run import Failed, JournalEntry, Parked, RunState, StepState, Succeeded
 from ordinaut_mcp.domain.tool import Fault, FaultKind, Returned
-from ordinaut_mcp.runtime.executor import idempotency_key
 from ordinaut_mcp.runtime.persistence import LeaseLost
+from ordinaut_mcp.runtime.scene import idempotency_key
 from tests.doubles.scripted_tools import WRITES, WorkerDied
 from tests.unit.runtime.bench import BROKEN, Bench, a_call, a_set
 
@@ -134,9 +134,11 @@ async def test_a_tool_that_never_comes_up_is_not_taken_for_harmless(
 
 
 async def unsettled(bench: Bench) -> None:
-    """An attempt whose worker dies after the journal was written, before the run is settled."""
+    """An attempt whose journal was written and whose run was not settled, as by older versions."""
     claimed = await bench.claim()
-    await bench.executor.execute(claimed)
+    attempt = bench.executor.begin(claimed, lambda: True)
+    await attempt.carry_out()
+    assert not await bench.queue.journal([JournalEntry(claimed.lease, attempt.lines)])
     await bench.reap()
 
 
@@ -222,7 +224,7 @@ async def test_a_template_names_the_key_of_the_run() -> None:
     bench = Bench(a_set("a", "${run.idempotency_key}"))
     claimed = await bench.claim()
 
-    outcome = await bench.executor.execute(claimed)
+    outcome = await bench.carry_out(claimed)
 
     assert outcome == Succeeded(idempotency_key(claimed, ""), None)
     assert idempotency_key(claimed, "a") == idempotency_key(claimed, "") + "/a"
@@ -249,7 +251,7 @@ async def test_an_attempt_whose_lease_is_lost_stops_before_the_next_call() -> No
     claimed = await bench.claim()
 
     with pytest.raises(LeaseLost):
-        await bench.executor.execute(claimed)
+        await bench.carry_out(claimed)
 
     assert len(bench.tools.calls) == 1
     assert bench.step("a").state is StepState.RUNNING
@@ -262,7 +264,7 @@ async def test_an_attempt_whose_lease_is_lost_makes_no_call() -> None:
     await bench.reap()
 
     with pytest.raises(LeaseLost):
-        await bench.executor.execute(claimed)
+        await bench.carry_out(claimed)
 
     assert bench.called == []
 
@@ -279,9 +281,9 @@ async def test_what_must_be_journalled_is_tried_until_the_database_answers() -> 
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.executor.execute, claimed)
+            tasks.start_soon(bench.carry_out, claimed)
             await bench.tools.begun.wait()
-            while bench.queue.calls.count("finish_step") < 2:
+            while bench.queue.calls.count("settle") < 2:
                 await anyio.lowlevel.checkpoint()
             bench.queue.is_away = False
 
@@ -294,7 +296,7 @@ async def test_a_released_attempt_goes_on_in_another_worker_as_if_nothing_had_be
     bench.tools.on("echo.say", DIED, Returned(1))
     claimed = await bench.claim()
     with pytest.raises(WorkerDied):
-        await bench.executor.execute(claimed)
+        await bench.carry_out(claimed)
     bench.work.state, bench.work.attempt = RunState.QUEUED, 0
 
     assert await bench.output() == 1

@@ -18,7 +18,7 @@ from ordinaut_mcp.runtime.clockwork import Clockwork
 from ordinaut_mcp.runtime.doorbell import Doorbell
 from ordinaut_mcp.runtime.duty import Duty
 from ordinaut_mcp.runtime.listener import Listener
-from ordinaut_mcp.runtime.reaper import reaper
+from ordinaut_mcp.runtime.reaper import Reaper
 from ordinaut_mcp.runtime.scheduler import BATCH, Scheduler
 from tests.doubles.definitions import NOON, a_definition
 from tests.doubles.memory_queue import MemoryQueue
@@ -251,7 +251,7 @@ async def test_the_reaper_returns_what_has_expired_and_rings() -> None:
     queue.now += LONG
 
     await on_duty(
-        reaper(queue, every=MOMENT, on_returned=lambda: rings.append("returned")),
+        Reaper(queue, every=MOMENT, on_returned=lambda: rings.append("returned")).duty(),
         lambda: queue.calls.count("reap") >= 2,
     )
 

@@ -19,6 +19,7 @@ from ordinaut_mcp.runtime.supervisor import Loops, Supervisor, registered
 from ordinaut_mcp.runtime.worker import Worker
 from tests.doubles.memory_queue import MemoryQueue
 from tests.doubles.memory_slots import MemoryProcesses, MemorySlots
+from tests.unit.runtime.attempts import Waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,9 @@ class House:
         return Loops(
             before=(self.foundation,),
             scheduler=Scheduler(self.slots, self.clockwork, on_runs=self.nothing),
-            worker=Worker(ME, self.queue, self.execute, self.clockwork),
+            worker=Worker(
+                ME, self.queue, lambda run, held: Waiting(self.execute, run, held), self.clockwork
+            ),
             duties=[Duty("beat", self.beat, every=LONG)],
             listener=Listener(self.listening, {}),
         )
