@@ -35,4 +35,4 @@ def long(environment: Mapping[str, str] = os.environ) -> Wildness | None:
     if seconds is None:
         return None
     seed = int(environment.get("ORDINAUT_CHAOS_SEED") or SHORT_SEED)
-    return Wildness(seed=seed, seconds=float(seconds), orders_per_second=4)
+    return Wildness(seed=seed, seconds=float(seconds), tasks=40, orders_per_second=8)

@@ -73,13 +73,15 @@ class Station:
             yield supervisor
 
     @contextmanager
-    def outside(self, name: str, *roles: str) -> Generator[Outside, None, None]:
+    def outside(
+        self, name: str, *roles: str, lease_seconds: int = LEASE_SECONDS
+    ) -> Generator[Outside, None, None]:
         """A runtime process of its own, ended on leaving."""
         environment = {
             **os.environ,
             "ORDINAUT_HOME": str(self.folder),
             "ORDINAUT_DATABASE_URL": self.database,
-            "ORDINAUT_LEASE_SECONDS": str(LEASE_SECONDS),
+            "ORDINAUT_LEASE_SECONDS": str(lease_seconds),
         }
         log = self.folder / f"{name}.log"
         command = [sys.executable, "-m", "ordinaut_mcp", "runtime", "--roles", ",".join(roles)]
