@@ -70,9 +70,10 @@ class StatusWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueTask:
-    """A task whose next slot has come, as the scheduler sees it."""
+    """A task whose next slot has come, or is about to, as the scheduler sees it."""
 
     id: TaskId
+    generation: int
     definition: Mapping[str, Any]
     next_run_at: datetime
     runs_started: int

@@ -7,24 +7,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ordinaut_mcp.domain.decision import Accounted, DueTask, NewRun, SkippedSlots
-from ordinaut_mcp.domain.occurrence import Accounting, account, jitter
+from ordinaut_mcp.domain.foresight import Foresight
+from ordinaut_mcp.domain.occurrence import Accounting, jitter
 from ordinaut_mcp.domain.run import RunKind, TaskId
 from ordinaut_mcp.domain.schedule import Occurrence
-from ordinaut_mcp.domain.stuck import computable
-from ordinaut_mcp.domain.task import Overlap, Policies, TaskDefinition, TaskStatus
+from ordinaut_mcp.domain.task import Overlap, Policies, TaskStatus
 from ordinaut_mcp.domain.zone import TZDATA_VERSION, to_local, zone
 
 
-def account_for(task: DueTask, now: datetime) -> Accounted:
+def account_for(task: DueTask, now: datetime, foresight: Foresight | None = None) -> Accounted:
     """Decide about every slot from `task.next_run_at` to `now`."""
-    definition = TaskDefinition.from_dict(task.definition)
+    foreseen = (foresight or Foresight()).take(task, now)
+    definition, due = foreseen.definition, foreseen.accounting
     rules = definition.policies
-    due = account(
-        computable(definition.schedule),
-        due_from=task.next_run_at,
-        now=now,
-        policy=rules.misfire_policy,
-    )
     # Overlap comes first: what it keeps out was not started, and max_runs counts what was.
     wanted, overlapped = _without_overlap(due.runs, task.live_runs, rules)
     started, beyond, spent = _within_max_runs(wanted, task, rules)

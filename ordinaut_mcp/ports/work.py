@@ -75,6 +75,12 @@ class SlotStore(Protocol):
         """Until the next slot of any task by the database's clock; None: none to come."""
         ...
 
+    async def ahead(
+        self, *, within: timedelta, beyond: DueTask | None, limit: int
+    ) -> Sequence[DueTask]:
+        """Tasks that will be due within this span, in order, beginning after `beyond`."""
+        ...
+
     async def rezone(self, recompute: Recompute, *, tz_version: str, limit: int) -> int:
         """Compute anew what another release of tzdata computed; how many tasks it were."""
         ...

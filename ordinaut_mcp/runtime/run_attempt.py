@@ -94,7 +94,7 @@ class RunAttempt:
             path=step.id,
             position=self._position,
             before=record,
-            context=self._scene.context(),
+            context=self._scene.context,
         )
 
     def _taken(self, step: Step, result: StepResult) -> Outcome | None:

@@ -21,7 +21,6 @@ from ordinaut_mcp.domain.tool import ToolOutcome
 from ordinaut_mcp.runtime.batches import Batches
 from ordinaut_mcp.runtime.persistence import LeaseLost, persisted
 from ordinaut_mcp.runtime.plans import Plan
-from ordinaut_mcp.runtime.steps.call import StepCall
 from ordinaut_mcp.runtime.tools import PipelineTools
 
 
@@ -69,15 +68,17 @@ class Scene:
         context = self.context()
         return replace(context, values={**context.values, "item": item, "index": index})
 
-    def compute(self, step: Step, call: StepCall) -> ToolOutcome:
+    def compute(
+        self, step: Step, arguments: Mapping[str, Any], context: Callable[[], RenderContext]
+    ) -> ToolOutcome:
         """The answer of a built-in that only computes."""
         fitting = self.plan.fitting
         if step.id not in fitting:
-            if problem := self.tools.misfit(step.uses, call):
+            if problem := self.tools.misfit(step.uses, arguments):
                 return problem
             if step.id in self.plan.plain:
                 fitting.add(step.id)
-        return self.tools.compute(step.uses, call)
+        return self.tools.compute(step.uses, arguments, context)
 
     def take(self, step: Step, value: Any, *, error: Mapping[str, Any] | None = None) -> None:
         """The step ended with this value; with `error`, it stands in for the result."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from anyio.lowlevel import checkpoint
+
+from ordinaut_mcp.clock import utc_now
 from ordinaut_mcp.domain.decision import Accounted, DueTask, Recomputed, StaleTask
+from ordinaut_mcp.domain.foresight import Foresight
 from ordinaut_mcp.domain.materialise import account_for
 from ordinaut_mcp.domain.rezone import recompute
 from ordinaut_mcp.domain.rings import CANCELS, WORK
@@ -19,7 +26,12 @@ from ordinaut_mcp.runtime.persistence import persisted
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 500
+HORIZON = timedelta(seconds=5)
+"""So far ahead slots are computed, so that many in one moment start in time."""
+LOOK_EVERY = 1.0
+AT_A_STRETCH = 0.02
+"""Seconds of computing ahead before the event loop gets its turn."""
 SWEEP = timedelta(seconds=10)
 """However quiet it is, the truth is looked at so often."""
 AFTER_TROUBLE = timedelta(seconds=1)
@@ -38,6 +50,9 @@ class Scheduler:
         self._on_runs = on_runs
         self._bell = bell
         self._ends_runs = False
+        self._foresight = Foresight()
+        self._foreseen_to: DueTask | None = None
+        self._next_look = 0.0
         self.doorbell = Doorbell()
         """Ring it when a task was made or changed."""
 
@@ -47,6 +62,7 @@ class Scheduler:
         while True:
             rest = await self._tick()
             if rest > timedelta(0):
+                rest = await self._look_ahead(rest)
                 self._clockwork.once_in(rest, self.doorbell.ring, name="next slot")
                 await self.doorbell.wait(SWEEP)
 
@@ -76,8 +92,34 @@ class Scheduler:
             return SWEEP
         return rest if rest > timedelta(0) else SHORTEST
 
+    async def _look_ahead(self, rest: timedelta) -> timedelta:
+        """Use the rest to compute what comes next; what is left of it."""
+        began = time.monotonic()
+        if began < self._next_look:
+            return rest
+        self._next_look = began + LOOK_EVERY
+        with suppress(Unavailable):
+            coming = await self._slots.ahead(within=HORIZON, beyond=self._foreseen_to, limit=BATCH)
+            if coming:
+                self._next_look = began  # there may be more
+            await self._foresee(coming, began + rest.total_seconds())
+        return max(timedelta(0), rest - timedelta(seconds=time.monotonic() - began))
+
+    async def _foresee(self, coming: Sequence[DueTask], until: float) -> None:
+        since = time.monotonic()
+        for task in coming:
+            self._foresight.look(task)
+            self._foreseen_to = task
+            if time.monotonic() - since > AT_A_STRETCH:
+                await checkpoint()
+                since = time.monotonic()
+                if since > until:
+                    return  # something is due
+        if not coming:
+            self._foresight.forget(utc_now())
+
     def _account(self, task: DueTask, now: datetime) -> Accounted:
-        accounted = _guarded(task, now)
+        accounted = _guarded(task, now, self._foresight)
         self._ends_runs = self._ends_runs or accounted.ends_older_runs
         return accounted
 
@@ -90,10 +132,10 @@ class Scheduler:
                 await self._bell.ring(CANCELS)
 
 
-def _guarded(task: DueTask, now: datetime) -> Accounted:
+def _guarded(task: DueTask, now: datetime, foresight: Foresight) -> Accounted:
     """One task that cannot be computed is paused, visibly; its neighbours go on."""
     try:
-        return account_for(task, now)
+        return account_for(task, now, foresight)
     except Exception as error:
         log.exception("task %s cannot be computed and is paused", task.id)
         return Accounted(

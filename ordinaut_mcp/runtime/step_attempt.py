@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -65,7 +65,7 @@ class StepAttempt:
         path: str,
         position: int,
         before: StepRecord | None,
-        context: RenderContext,
+        context: Callable[[], RenderContext],
     ) -> None:
         self._scene = scene
         self._step = step
@@ -89,10 +89,10 @@ class StepAttempt:
                 return Continued(skipped=True)
             if not self._scene.tools.computes(self._step.uses):
                 return None
-            call = self._call()
+            self._input = self._rendered()
         except (RenderError, ConditionError, InvalidInput) as error:
             return self._unrendered(error)
-        outcome = self._scene.compute(self._step, call)
+        outcome = self._scene.compute(self._step, self._input, self._context)
         return self._settled(_storable_outcome(outcome))
 
     async def carry_out(self) -> StepResult:
@@ -129,7 +129,7 @@ class StepAttempt:
         condition = self._step.condition
         if condition is None:
             return True
-        return condition.holds(self._context.roots(), zone=self._context.zone)
+        return condition.holds(self._context().roots(), zone=self._context().zone)
 
     def _was_in_flight(self) -> bool:
         return self._before is not None and self._before.state is StepState.RUNNING
@@ -149,7 +149,7 @@ class StepAttempt:
         self._input = self._rendered()
         return StepCall(
             arguments=self._input,
-            context=self._context,
+            context=self._context(),
             idempotency_key=self._scene.key(self._path),
             owner=self._scene.claimed.owner,
             timeout=self._step.timeout or self._scene.policies.step_timeout,
@@ -164,7 +164,7 @@ class StepAttempt:
             return dict(arguments)
         raw = {name: value for name, value in arguments.items() if (self._step.uses, name) in RAW}
         others = {name: value for name, value in arguments.items() if name not in raw}
-        return {**render(others, self._context, field=f"{self._step.field}.with"), **raw}
+        return {**render(others, self._context(), field=f"{self._step.field}.with"), **raw}
 
     async def _called(self, call: StepCall) -> ToolOutcome:
         timeout = call.timeout or self._scene.policies.step_timeout
@@ -197,10 +197,9 @@ class StepAttempt:
         condition = self._step.verify
         if condition is None:
             return None
+        context = self._context()
         try:
-            holds = condition.holds(
-                {**self._context.roots(), "result": value}, zone=self._context.zone
-            )
+            holds = condition.holds({**context.roots(), "result": value}, zone=context.zone)
         except ConditionError as error:
             return Fault(kind=FaultKind.CONDITION, message=error.message)
         message = f"Executed, but not verified: '{condition.text}' does not hold."
@@ -279,7 +278,7 @@ def _failures(record: StepRecord | None) -> int:
 
 
 def _storable_outcome(outcome: ToolOutcome) -> ToolOutcome:
-    if not isinstance(outcome, Returned):
+    if not isinstance(outcome, Returned) or outcome.value is None or outcome.value is True:
         return outcome
     try:
         return Returned(clean_json(outcome.value, field="result", limits=OUTPUT))

@@ -12,6 +12,7 @@ import anyio
 
 from ordinaut_mcp.domain.builtin import BUILTINS, HTTP_REQUEST
 from ordinaut_mcp.domain.json_schema import Validator, compile_schema
+from ordinaut_mcp.domain.template import RenderContext
 from ordinaut_mcp.domain.tool import Fault, FaultKind, ToolHints, ToolOutcome, ToolSpec
 from ordinaut_mcp.ports import ToolCaller
 from ordinaut_mcp.runtime.steps.call import Builtin, StepCall
@@ -59,15 +60,17 @@ class PipelineTools:
         return uses in COMPUTING
 
     @staticmethod
-    def misfit(uses: str, call: StepCall) -> Fault | None:
+    def misfit(uses: str, arguments: Mapping[str, Any]) -> Fault | None:
         """What is wrong with the arguments of a built-in; None: they fit."""
-        return _misfit(uses, call)
+        return _misfit(uses, arguments)
 
     @staticmethod
-    def compute(uses: str, call: StepCall) -> ToolOutcome:
+    def compute(
+        uses: str, arguments: Mapping[str, Any], context: Callable[[], RenderContext]
+    ) -> ToolOutcome:
         """The answer of a built-in that only computes, to arguments that fit."""
         try:
-            return COMPUTING[uses](call)
+            return COMPUTING[uses](arguments, context)
         except Exception as error:
             log.exception("built-in %s crashed", uses)
             return _crashed(uses, error)
@@ -85,7 +88,7 @@ class PipelineTools:
             return await self._servers.call(
                 uses, call.arguments, idempotency_key=call.idempotency_key, timeout=timeout
             )
-        if problem := _misfit(uses, call):
+        if problem := _misfit(uses, call.arguments):
             return problem
         # A built-in that ends in its own time knows best what was sent.
         with anyio.move_on_after((timeout + GRACE).total_seconds()):
@@ -114,8 +117,8 @@ def _schema(uses: str) -> Validator:
     return compile_schema(dict(BUILTINS[uses].input_schema), field="with")
 
 
-def _misfit(uses: str, call: StepCall) -> Fault | None:
-    problems = _schema(uses).problems(dict(call.arguments))
+def _misfit(uses: str, arguments: Mapping[str, Any]) -> Fault | None:
+    problems = _schema(uses).problems(dict(arguments))
     if not problems:
         return None
     return Fault(

@@ -40,6 +40,16 @@ DUE: Final[LiteralString] = """
     LIMIT %(limit)s
     FOR UPDATE OF t SKIP LOCKED
 """
+# Nothing is locked: what changes until then is computed anew.
+AHEAD: Final[LiteralString] = """
+    SELECT t.id, t.generation, t.next_run_at, t.runs_started, r.definition, 0 AS live_runs
+    FROM ordinaut.task t
+    JOIN ordinaut.task_revision r ON r.task_id = t.id AND r.generation = t.generation
+    WHERE t.status = 'active' AND t.next_run_at <= ordinaut.now() + %(within)s
+      AND (t.next_run_at, t.id) > (coalesce(%(at)s, ordinaut.now()), %(id)s::bigint)
+    ORDER BY t.next_run_at, t.id
+    LIMIT %(limit)s
+"""
 NEXT: Final[LiteralString] = """
     SELECT min(next_run_at) - ordinaut.now() AS wait
     FROM ordinaut.task
@@ -172,6 +182,19 @@ class PostgresSlots:
             accounted = [(found, account(_due(found), found["now"])) for found in due]
             await _write(connection, accounted)
         return len(due)
+
+    async def ahead(
+        self, *, within: timedelta, beyond: DueTask | None, limit: int
+    ) -> Sequence[DueTask]:
+        """Tasks that will be due within this span, in order, beginning after `beyond`."""
+        parameters = {
+            "within": within,
+            "at": beyond and beyond.next_run_at,
+            "id": beyond.id if beyond else 0,
+            "limit": limit,
+        }
+        async with connected(self._pool) as connection:
+            return [_due(found) for found in await rows(connection, AHEAD, parameters)]
 
     async def rezone(self, recompute: Recompute, *, tz_version: str, limit: int) -> int:
         """Compute anew what another release of tzdata computed; how many tasks it were."""
@@ -310,6 +333,7 @@ def _stale(found: DictRow) -> StaleTask:
 def _due(found: DictRow) -> DueTask:
     return DueTask(
         id=TaskId(found["id"]),
+        generation=found["generation"],
         definition=found["definition"],
         next_run_at=found["next_run_at"],
         runs_started=found["runs_started"],

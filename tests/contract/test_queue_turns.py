@@ -48,17 +48,15 @@ async def test_under_a_stream_of_urgent_runs_an_ordinary_one_begins_within_forty
     world: World,
 ) -> None:
     lowest = await world.add(priority=1)
-    for minute in range(45):
+    served: list[int] = []
+    while lowest not in served and len(served) < 45:
         await world.add(priority=9)
         [run] = await claimed(world, limit=1)
-        if run.lease.run_id == lowest:
-            break
+        served.append(run.lease.run_id)
         await settled(world.queue, run.lease, Succeeded(None))
         await world.move(MINUTE)
-    else:
-        pytest.fail("the run with the lowest priority starved")
 
-    assert 39 <= minute <= 41
+    assert 40 <= len(served) <= 42
 
 
 async def test_an_owner_with_one_run_is_among_the_first_beside_one_with_a_hundred(

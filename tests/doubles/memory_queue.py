@@ -40,6 +40,7 @@ from tests.doubles.definitions import NOON, a_definition
 from tests.doubles.memory_claims import Permits, in_turn
 from tests.doubles.memory_work import WAITS, Work
 
+
 class MemoryQueue:
     """A queue whose clock stands still until a test moves it."""
 

@@ -21,6 +21,9 @@ class MemorySlots:
     def __init__(self) -> None:
         self.now = NOON + timedelta(hours=1)
         self.due: list[DueTask] = []
+        self.coming: list[DueTask] = []
+        """Tasks whose slots are still to come."""
+        self.looks_ahead = 0
         self.accounted: list[Accounted] = []
         self.next_due: timedelta | None = None
         self.ticks = 0
@@ -41,6 +44,16 @@ class MemorySlots:
         due, self.due = self.due[:limit], self.due[limit:]
         self.accounted += [account(task, self.now) for task in due]
         return len(due)
+
+    async def ahead(
+        self, *, within: timedelta, beyond: DueTask | None, limit: int
+    ) -> Sequence[DueTask]:
+        await checkpoint()
+        self.looks_ahead += 1
+        if beyond is not None:
+            return []
+        soon = self.now + within
+        return [task for task in self.coming if task.next_run_at <= soon][:limit]
 
     async def next_due_in(self) -> timedelta | None:
         await checkpoint()

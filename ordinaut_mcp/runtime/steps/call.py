@@ -25,5 +25,6 @@ class StepCall:
 
 Builtin = Callable[[StepCall], Awaitable[ToolOutcome]]
 
-Computing = Callable[[StepCall], ToolOutcome]
-"""A built-in that only computes: it waits for nothing and has no effect."""
+Computing = Callable[[Mapping[str, Any], Callable[[], RenderContext]], ToolOutcome]
+"""A built-in that only computes, from its arguments and, if it asks, the context: it waits for
+nothing and has no effect."""

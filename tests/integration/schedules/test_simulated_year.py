@@ -66,7 +66,12 @@ def lived(
         if due > now:
             continue
         task = DueTask(
-            id=TaskId(1), definition=definition, next_run_at=due, runs_started=0, live_runs=0
+            generation=1,
+            id=TaskId(1),
+            definition=definition,
+            next_run_at=due,
+            runs_started=0,
+            live_runs=0,
         )
         done = account_for(task, now)
         life.runs += done.runs

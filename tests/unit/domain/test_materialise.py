@@ -29,6 +29,7 @@ def due(
 ) -> DueTask:
     definition = a_definition(expr=expr, policies=policies)
     return DueTask(
+        generation=1,
         id=TaskId(7),
         definition=definition.to_dict(),
         next_run_at=first,
@@ -183,6 +184,7 @@ def test_a_task_in_a_zone_that_has_gone_is_refused_and_never_becomes_utc() -> No
     task = due()
     schedule = {**task.definition["schedule"], "timezone": "Europe/Atlantis"}
     stuck = DueTask(
+        generation=1,
         id=task.id,
         definition={**task.definition, "schedule": schedule},
         next_run_at=FIRST,

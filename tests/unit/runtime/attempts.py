@@ -127,6 +127,7 @@ def a_worker_that_begins(
     slots: int = 16,
     lease_for: timedelta = timedelta(seconds=30),
     cancels: MemoryCancels | None = None,
+    on_settled: Callable[[], None] | None = None,
 ) -> tuple[Worker, Working]:
     """A worker with these attempts, and what is around it."""
     clockwork = Clockwork()
@@ -138,6 +139,7 @@ def a_worker_that_begins(
         slots=slots,
         lease_for=lease_for,
         cancels=cancels,
+        on_settled=on_settled,
     )
     heartbeat = Heartbeat(PROCESS, queue, worker.leases, lease_for=lease_for)
     return worker, Working(worker, clockwork, heartbeat)

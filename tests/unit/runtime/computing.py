@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -69,3 +70,10 @@ def at_once(claimed: ClaimedRun, is_held: Callable[[], bool]) -> Computes:
     """Every attempt succeeds at once."""
     del is_held
     return Computes(lambda: Succeeded(claimed.lease.run_id))
+
+
+def compute_for(span: timedelta) -> None:
+    """Keep the event loop busy."""
+    end = time.monotonic() + span.total_seconds()
+    while time.monotonic() < end:
+        pass

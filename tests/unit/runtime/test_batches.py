@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from ordinaut_mcp.errors import InvalidInput, Unavailable
-from ordinaut_mcp.runtime.batches import LARGEST
-from tests.unit.runtime.gathering import gathering
+from ordinaut_mcp.domain.run import Lease
+from ordinaut_mcp.errors import InvalidInput, OrdinautError, Unavailable
+from ordinaut_mcp.runtime.batches import LARGEST, Batches
+from tests.unit.runtime.gathering import Line, a_line, gathering
 
 pytestmark = pytest.mark.anyio
 
@@ -223,3 +227,39 @@ async def test_that_error_is_one_that_writers_try_again() -> None:
 
     assert all_of_us.database.batches == [[1], [1]]
     assert all_of_us.told == {1: True}
+
+
+@pytest.mark.xfail(strict=True, reason="_lead: whoever finds its line taken keeps the second lane")
+async def test_a_second_write_is_on_its_way_while_the_first_has_two_that_came_together() -> None:
+    async with gathering() as all_of_us:
+        all_of_us.submit(1, 2)
+        await all_of_us.until_asked(1)
+        all_of_us.submit(3)
+        await all_of_us.let_go()
+        begun = list(all_of_us.database.batches)
+        all_of_us.database.answer(0)
+        await all_of_us.until_asked(2)
+        all_of_us.database.answer(1)
+
+    assert begun == [[1, 2], [3]]
+
+
+@pytest.mark.xfail(strict=True, reason="_carry_out: only errors of ours wake those that wait")
+async def test_an_error_that_is_none_of_ours_leaves_nobody_waiting_for_ever() -> None:
+    async def write(batch: Sequence[Line]) -> set[Lease]:
+        await checkpoint()
+        raise ZeroDivisionError(len(batch))  # as psycopg's DataError is none
+
+    batches, over = Batches(write), list[int]()
+
+    async def submit(number: int) -> None:
+        with pytest.raises((ZeroDivisionError, OrdinautError)):
+            await batches.submit(a_line(number))
+        over.append(number)
+
+    with anyio.move_on_after(2):
+        async with anyio.create_task_group() as tasks:
+            for number in (1, 2, 3):
+                tasks.start_soon(submit, number)
+
+    assert sorted(over) == [1, 2, 3]

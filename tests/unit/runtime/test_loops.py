@@ -64,6 +64,7 @@ async def quiet_for(span: timedelta) -> None:
 def due(number: int = 1, definition: object = None) -> DueTask:
     whole = a_definition(expr="every 1h").to_dict() if definition is None else definition
     return DueTask(
+        generation=1,
         id=TaskId(number),
         definition=whole,  # pyright: ignore[reportArgumentType] — broken ones are the point
         next_run_at=DUE,

@@ -8,7 +8,6 @@ import pytest
 
 from ordinaut_mcp.domain.run import ClaimedRun, Failed, TaskId
 from ordinaut_mcp.runtime.plans import Plans
-from ordinaut_mcp.runtime.steps.call import StepCall
 from ordinaut_mcp.runtime.tools import PipelineTools
 from tests.unit.runtime.bench import Bench, a_call, a_set
 
@@ -42,9 +41,7 @@ async def test_plans_that_were_not_needed_lately_are_forgotten(
 ) -> None:
     monkeypatch.setattr("ordinaut_mcp.runtime.plans.KNOWN", 2)
     plans, run = Plans(), await a_run()
-    first, second, third = (
-        plans.of(replace(run, task_id=TaskId(number))) for number in (1, 2, 3)
-    )
+    first, second, third = (plans.of(replace(run, task_id=TaskId(number))) for number in (1, 2, 3))
 
     assert plans.of(replace(run, task_id=TaskId(3))) is third
     assert plans.of(replace(run, task_id=TaskId(2))) is second
@@ -91,8 +88,8 @@ async def test_a_built_in_that_gets_wrong_arguments_is_not_called() -> None:
 async def test_a_built_in_that_crashes_while_computing_is_a_tool_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def crash(call: StepCall) -> None:
-        raise ZeroDivisionError(call)
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
 
     monkeypatch.setattr("ordinaut_mcp.runtime.tools.COMPUTING", {"value.set": crash})
     assert PipelineTools.computes("value.set")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from ordinaut_mcp.domain.run import ProcessId, RunId, RunState
 from ordinaut_mcp.runtime.reaper import CRASHES_ALLOWED, GRACE, Reaper
@@ -50,10 +51,16 @@ class Watch:
     def __init__(self, clock: Clock) -> None:
         self.clock, self.queue = clock, Queue()
         self.rings = 0
-        self.reaper = Reaper(self.queue, every=EVERY, on_returned=self._ring)
+        self.rung: list[str] = []
+        """The bells that other processes heard."""
+        self.reaper = Reaper(self.queue, every=EVERY, on_returned=self._returned, bell=self)
 
-    def _ring(self) -> None:
+    def _returned(self) -> None:
         self.rings += 1
+
+    async def ring(self, bell: str) -> None:
+        await checkpoint()
+        self.rung.append(bell)
 
     async def look_after(self, span: timedelta) -> None:
         """Let time pass, and the reaper look."""
@@ -92,7 +99,7 @@ async def test_a_process_whose_connection_ended_loses_its_runs_after_the_grace(
 
     assert watch.states() == [RunState.RETRYING, RunState.RUNNING]
     assert watch.queue.works[ann].crashes == 1
-    assert watch.rings == 1
+    assert (watch.rings, watch.rung) == (1, ["work"])
     assert watch.queue.taken_for_gone == [set(), {ANN}]
 
 
@@ -122,7 +129,7 @@ async def test_leases_are_swept_at_their_own_pace_however_often_the_reaper_looks
     assert watch.queue.calls.count("cut_off") == 21
     # At 0.5 s, 5.5 s and 10.5 s.
     assert watch.queue.calls.count("reap") == 3
-    assert watch.rings == 0
+    assert (watch.rings, watch.rung) == (0, [])
 
 
 async def test_a_lease_that_expired_is_found_by_the_next_sweep(watch: Watch) -> None:
@@ -150,3 +157,15 @@ async def test_a_run_on_which_three_processes_end_is_a_dead_letter(watch: Watch)
     work = watch.queue.works[run_id]
     assert (work.state, work.attempt, work.crashes) == (RunState.FAILED, 3, 3)
     assert (work.error or {})["code"] == "worker_lost"
+
+
+async def test_a_reaper_that_has_nobody_else_to_tell_takes_runs_back_all_the_same() -> None:
+    queue, rings = MemoryQueue(), list[int]()
+    run_id = queue.add()
+    await queue.claim(ANN, limit=1, lease_for=LEASE)
+    queue.now += LEASE + A_LITTLE
+
+    await Reaper(queue, every=EVERY, on_returned=lambda: rings.append(1)).look()
+
+    assert queue.works[run_id].state is RunState.RETRYING
+    assert rings == [1]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 
+import anyio
 import pytest
 
 from ordinaut_mcp.domain.run import (
     ClaimedRun,
     Failed,
+    Lease,
     Outcome,
-    Released,
     RunState,
+    Settlement,
     StepState,
     Succeeded,
 )
@@ -83,53 +85,6 @@ async def test_a_thousand_runs_of_a_real_pipeline_take_one_write_for_each_claim(
     assert states == {StepState.SUCCEEDED}
 
 
-async def test_what_needs_a_slot_and_finds_none_goes_back_uncounted_and_claims_shrink() -> None:
-    queue, attempts = CountingQueue(), Attempts()
-    queue.add_many(3)
-
-    def begin(claimed: ClaimedRun, is_held: Callable[[], bool]) -> Attempt:
-        if claimed.lease.run_id <= 3:
-            return at_once(claimed, is_held)
-        return Waiting(attempts, claimed, is_held)
-
-    worker, house = a_worker_that_begins(queue, begin, slots=3)
-    async with working(worker, house):
-        await until(lambda: "next_due_in" in queue.calls)
-        assert set(queue.limits[1:]) == {12}
-        queue.add_many(5)
-        worker.doorbell.ring()
-        await attempts.until_begun(3)
-        await until(lambda: len(queue.settled) == 5)
-        back = [work for work in queue.works.values() if work.state is RunState.QUEUED]
-        assert [(work.attempt, work.failures, work.crashes) for work in back] == [(0, 0, 0)] * 2
-        assert [outcome for _, outcome in queue.settled[3:]] == [Released(), Released()]
-        asked = len(queue.limits)
-        attempts.may_finish.set()
-        await attempts.until_begun(5)
-
-    assert attempts.most_at_once == 3
-    assert set(queue.limits[asked:]) <= {1, 2, 3}
-    assert [work.attempt for work in queue.works.values()] == [1] * 8
-
-
-async def test_claims_do_not_grow_while_something_waits() -> None:
-    queue, attempts = CountingQueue(), Attempts()
-    queue.add_many(9)
-
-    def begin(claimed: ClaimedRun, is_held: Callable[[], bool]) -> Attempt:
-        if claimed.lease.run_id > 1:
-            return at_once(claimed, is_held)
-        return Waiting(attempts, claimed, is_held)
-
-    worker, house = a_worker_that_begins(queue, begin, slots=4)
-    async with working(worker, house):
-        await until(lambda: len(queue.settled) == 8)
-        attempts.may_finish.set()
-
-    assert set(queue.limits) == {4}
-    assert len(queue.settled) == 9
-
-
 async def test_after_a_stretch_of_computing_what_is_done_is_settled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,7 +113,7 @@ async def test_after_a_stretch_of_computing_what_is_done_is_settled(
 async def test_settlements_are_on_their_way_while_the_next_runs_are_claimed() -> None:
     queue = CountingQueue()
     queue.add_many(6)
-    queue.answers = type(queue.answers)()
+    queue.answers = anyio.Event()
     worker, house = a_worker_that_begins(queue, at_once, slots=1)
 
     async with working(worker, house):
@@ -199,12 +154,11 @@ async def test_an_attempt_that_crashes_while_computing_is_a_dead_letter_and_fail
 async def test_a_cancel_while_batches_are_on_their_way_loses_none() -> None:
     queue = CountingQueue()
     runs = queue.add_many(21)
-    queue.answers = type(queue.answers)()
+    queue.answers = anyio.Event()
     worker, house = a_worker_that_begins(queue, at_once)
 
     async with working(worker, house) as scope:
-        # Two batches are on their way, and a third waits for its lane.
-        await until(lambda: queue.batches == [16, 5] or len(queue.batches) == 2)
+        await until(lambda: queue.batches == [16, 5])
         queue.add_many(3)
         scope.cancel()
         queue.answers.set()
@@ -272,3 +226,44 @@ async def test_a_short_absence_of_the_database_costs_no_computed_run() -> None:
 
     assert begun == runs
     assert {work.state for work in queue.works.values()} == {RunState.SUCCEEDED}
+
+
+async def test_whoever_sends_on_what_was_settled_is_told_after_each_write() -> None:
+    queue, attempts, told = CountingQueue(), Attempts(), list[int]()
+    queue.add_many(3)
+
+    def begin(claimed: ClaimedRun, is_held: Callable[[], bool]) -> Attempt:
+        if claimed.lease.run_id > 1:
+            return at_once(claimed, is_held)
+        return Waiting(attempts, claimed, is_held)
+
+    worker, house = a_worker_that_begins(
+        queue, begin, on_settled=lambda: told.append(len(queue.settled))
+    )
+    async with working(worker, house):
+        await until(lambda: told == [2])
+        attempts.may_finish.set()
+
+    assert told == [2, 3]
+
+
+class Refusing(CountingQueue):
+    """Refuses whatever has the first run in it, as a database without that partition does."""
+
+    async def settle(self, batch: Sequence[Settlement]) -> set[Lease]:
+        await anyio.lowlevel.checkpoint()
+        if any(one.lease.run_id == 1 for one in batch):
+            raise ZeroDivisionError
+        return await super().settle(batch)
+
+
+@pytest.mark.xfail(strict=True, reason="_settle_all: what is no error of ours ends the worker")
+async def test_what_the_database_refuses_to_settle_fails_alone() -> None:
+    queue = Refusing()
+    queue.add_many(3)
+    worker, house = a_worker_that_begins(queue, at_once)
+
+    async with working(worker, house):
+        await until(lambda: len(queue.settled) == 2)
+
+    assert [run for run, _ in queue.settled] == [2, 3]
