@@ -65,6 +65,7 @@ class RunService:
         run_id = parse_run_name(reference)
         await self._cancels.cancel(caller.agent, run_id, reason="canceled_by_owner")
         await self._bell.ring(CANCELS)
+        await self._bell.ring(WORK)  # what waited for it may begin
         return await self.finished(caller, run_id, within=SETTLED_WITHIN)
 
     async def finished(self, caller: Caller, run_id: RunId, *, within: timedelta) -> Run:

@@ -207,6 +207,26 @@ async def test_a_serial_run_that_has_to_wait_takes_no_permit(world: World) -> No
     assert await world.holders(ONE.key) == [other]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="what retries keeps its permit and waits for the run that waits for it"
+)
+async def test_a_run_that_retries_under_a_limit_does_not_wait_for_one_that_needs_its_permit(
+    world: World,
+) -> None:
+    snoozed = await world.add(serial=True, limit=ONE, due_in=10 * SECOND)
+    following = await world.add(serial=True, limit=ONE)
+    await settled(world.queue, await the_lease(world), Failed(WRONG, 20.0))
+    await world.move(60 * SECOND)
+
+    served: list[RunId] = []
+    for run in [*await claimed(world), *await claimed(world)]:
+        served.append(run.lease.run_id)
+        await settled(world.queue, run.lease, Succeeded(1))
+
+    assert served[:1] == [following]
+    assert await claimed_ids(world) == [snoozed]
+
+
 async def test_while_paused_nothing_is_claimed_and_what_runs_can_end(world: World) -> None:
     running = await world.add(limit=TWO)
     lease = await the_lease(world)

@@ -19,7 +19,7 @@ from tests.unit.runtime.computing import compute_for
 
 pytestmark = pytest.mark.anyio
 
-LEASE = SHORT * 15
+LEASE = SHORT * 30
 
 
 async def test_a_run_is_kept_while_the_event_loop_is_blocked_for_longer_than_its_lease() -> None:
@@ -29,7 +29,7 @@ async def test_a_run_is_kept_while_the_event_loop_is_blocked_for_longer_than_its
     async def execute(claimed: ClaimedRun) -> Outcome:
         await until(lambda: "beat" in queue.calls)
         before = queue.calls.count("beat")
-        compute_for(LEASE * 2.5)
+        compute_for(LEASE * 1.5)
         beats.append(queue.calls.count("beat") - before)
         # Whatever would end the attempt has its turn now.
         for _ in range(20):
@@ -52,7 +52,7 @@ async def test_the_neighbours_of_a_run_that_blocks_are_kept_too() -> None:
         if claimed.lease.run_id == other:
             return await attempts(claimed)
         await attempts.until_begun(1)
-        compute_for(LEASE * 2)
+        compute_for(LEASE * 1.5)
         return Succeeded(None)
 
     worker, house = a_worker(queue, execute, lease_for=LEASE)
@@ -124,6 +124,40 @@ async def test_a_lease_that_a_beat_found_lost_ends_its_attempt_and_no_other() ->
         attempts.may_finish.set()
 
     assert queue.settled == [(kept, Succeeded("done"))]
+
+
+class Resting(MemoryQueue):
+    """Remembers how long each rest was to be; none of them is long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float] = []
+
+    def rest(self, at_most: float) -> None:
+        self.rests.append(at_most)
+        super().rest(0.01)
+
+
+@pytest.mark.parametrize(
+    ("lease_seconds", "rest", "after_trouble"),
+    [(3600, 5.0, 0.5), (30, 5.0, 0.5), (6, 2.0, 0.5), (0.6, 0.2, 0.1)],
+)
+async def test_it_beats_at_each_third_of_the_lease_and_soon_after_trouble(
+    lease_seconds: float, rest: float, after_trouble: float
+) -> None:
+    queue, lease_for = Resting(), timedelta(seconds=lease_seconds)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(Heartbeat(PROCESS, queue, Leases(), lease_for=lease_for).run)
+            await until(lambda: len(queue.rests) >= 2)
+            assert set(queue.rests) == {rest}
+            queue.is_away = True
+            await until(lambda: queue.rests[-1] == after_trouble)
+            queue.is_away = False
+            await until(lambda: queue.rests[-1] == rest)
+            tasks.cancel_scope.cancel()
+
+    assert set(queue.rests) == {rest, after_trouble}
 
 
 class Stuck(MemoryQueue):
