@@ -93,16 +93,20 @@ class Scheduler:
         return rest if rest > timedelta(0) else SHORTEST
 
     async def _look_ahead(self, rest: timedelta) -> timedelta:
-        """Use the rest to compute what comes next; what is left of it."""
+        """Use the rest to compute what comes next; what is left of it, or until the next look."""
+        if rest > HORIZON:
+            return rest - HORIZON
         began = time.monotonic()
-        if began < self._next_look:
-            return rest
-        self._next_look = began + LOOK_EVERY
+        until = began + rest.total_seconds()
         with suppress(Unavailable):
-            coming = await self._slots.ahead(within=HORIZON, beyond=self._foreseen_to, limit=BATCH)
-            if coming:
-                self._next_look = began  # there may be more
-            await self._foresee(coming, began + rest.total_seconds())
+            while time.monotonic() < until and time.monotonic() >= self._next_look:
+                coming = await self._slots.ahead(
+                    within=HORIZON, beyond=self._foreseen_to, limit=BATCH
+                )
+                await self._foresee(coming, until)
+                if len(coming) < BATCH:
+                    self._next_look = time.monotonic() + LOOK_EVERY
+                    self._foresight.forget(utc_now())
         return max(timedelta(0), rest - timedelta(seconds=time.monotonic() - began))
 
     async def _foresee(self, coming: Sequence[DueTask], until: float) -> None:
@@ -115,8 +119,6 @@ class Scheduler:
                 since = time.monotonic()
                 if since > until:
                     return  # something is due
-        if not coming:
-            self._foresight.forget(utc_now())
 
     def _account(self, task: DueTask, now: datetime) -> Accounted:
         accounted = _guarded(task, now, self._foresight)

@@ -147,7 +147,7 @@ class QueueMachine(RuleBasedStateMachine):
     def order(self, wanted: list[Wish]) -> None:
         for asked in wanted:
             is_serial = asked["serial"] and (SERIAL_UNDER_LIMITS or asked["limit"] is None)
-            wish = {**asked, "serial": is_serial}
+            wish: Wish = {**asked, "serial": is_serial}
             self.made[self.do(self.world.add, **wish)] = wish["owner"]
 
     @rule(process=st.sampled_from(PROCESSES), limit=st.integers(1, 6))

@@ -260,6 +260,22 @@ async def test_the_reaper_returns_what_has_expired_and_rings() -> None:
     assert queue.works[run_id].state is RunState.RETRYING
 
 
+async def test_the_scheduler_computes_ahead_what_is_about_to_be_due() -> None:
+    slots, rings = MemorySlots(), list[str]()
+    slots.coming, slots.next_due = [due(1), due(2)], MOMENT * 200
+    async with scheduling(slots, rings) as scheduler:
+        while slots.looks_ahead < 1:
+            await anyio.lowlevel.checkpoint()
+        slots.due, slots.now = [due(1), due(2)], DUE
+        scheduler.doorbell.ring()
+        await slots.until_tick(2)
+        while len(slots.accounted) < 2:
+            await anyio.lowlevel.checkpoint()
+
+    assert [len(accounted.runs) for accounted in slots.accounted] == [1, 1]
+    assert slots.accounted[0].next_run_at == DUE + timedelta(hours=1)
+
+
 class Bells:
     """Connections that a test rings, and cuts."""
 

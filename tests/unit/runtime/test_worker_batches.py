@@ -152,20 +152,26 @@ async def test_an_attempt_that_crashes_while_computing_is_a_dead_letter_and_fail
 
 
 async def test_a_cancel_while_batches_are_on_their_way_loses_none() -> None:
-    queue = CountingQueue()
+    queue, computed = CountingQueue(), list[int]()
     runs = queue.add_many(21)
     queue.answers = anyio.Event()
-    worker, house = a_worker_that_begins(queue, at_once)
 
+    def begin(claimed: ClaimedRun, is_held: Callable[[], bool]) -> Computes:
+        computed.append(claimed.lease.run_id)
+        return at_once(claimed, is_held)
+
+    worker, house = a_worker_that_begins(queue, begin, slots=1)
     async with working(worker, house) as scope:
-        await until(lambda: queue.batches == [16, 5])
-        queue.add_many(3)
+        # Two batches are on their way, and a third, computed, waits for its lane.
+        await until(lambda: len(computed) == 21)
+        assert queue.batches == [1, 4]
         scope.cancel()
+        await anyio.lowlevel.cancel_shielded_checkpoint()
         queue.answers.set()
 
-    assert [run for run, _ in queue.settled] == runs
-    assert {queue.works[run].state for run in runs} == {RunState.SUCCEEDED}
-    assert not [work for work in queue.works.values() if work.state is RunState.RUNNING]
+    assert sorted(run for run, _ in queue.settled) == runs
+    assert queue.batches == [1, 4, 16]
+    assert {work.state for work in queue.works.values()} == {RunState.SUCCEEDED}
 
 
 async def test_a_computed_run_whose_lease_was_lost_is_settled_by_nobody() -> None:
