@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from anyio.lowlevel import checkpoint
 
 from ordinaut_mcp.domain.run import Lease
 from ordinaut_mcp.errors import OrdinautError, Unavailable
+
+log = logging.getLogger(__name__)
 
 LARGEST = 200
 LANES = 2
@@ -40,7 +43,7 @@ class _Entry(Generic[T]):
     leads: bool = False
     is_done: bool = False
     is_held: bool = False
-    error: OrdinautError | None = None
+    error: Exception | None = None
 
 
 class Batches(Generic[T]):
@@ -82,27 +85,34 @@ class Batches(Generic[T]):
         while not own.is_done:
             batch = [self._waiting.popleft() for _ in range(min(LARGEST, len(self._waiting)))]
             if not batch:
-                await own.woken.wait()  # the other leader has it
+                self._step_back(own)  # the other leader has it
+                await own.woken.wait()
                 continue
             # The others' writes must not be torn by the end of this one's attempt.
             with CancelScope(shield=True):
                 await self._carry_out(batch)
 
     async def _carry_out(self, batch: Sequence[_Entry[T]]) -> None:
-        lost: set[Lease] = set()
-        error: OrdinautError | None = None
         try:
             with anyio.fail_after(WITHIN.total_seconds()):
                 lost = await self._write([entry.item for entry in batch])
         except TimeoutError:
-            error = Unavailable("The database did not answer in time.")
-        except OrdinautError as fault:
-            error = fault
-        for entry in batch:
-            entry.is_done = True
-            entry.error = error
-            entry.is_held = entry.item.lease not in lost
-            entry.woken.set()
+            _end(batch, set(), Unavailable("The database did not answer in time."))
+        except OrdinautError as error:
+            _end(batch, set(), error)
+        except Exception as error:
+            if len(batch) == 1:
+                log.exception("a write was refused")
+                _end(batch, set(), error)
+            for entry in batch if len(batch) > 1 else ():
+                await self._carry_out([entry])  # one of them is to blame, and only that one
+        else:
+            _end(batch, lost)
+
+    def _step_back(self, entry: _Entry[T]) -> None:
+        entry.leads = False
+        self._leaders -= 1
+        self._hand_over()
 
     def _leave(self, entry: _Entry[T]) -> None:
         if entry in self._waiting:  # else it is being written, or it is
@@ -118,3 +128,11 @@ class Batches(Generic[T]):
                 self._leaders += 1
                 entry.woken.set()
                 return
+
+
+def _end(batch: Sequence[_Entry[T]], lost: set[Lease], error: Exception | None = None) -> None:
+    for entry in batch:
+        entry.is_done = True
+        entry.error = error
+        entry.is_held = entry.item.lease not in lost
+        entry.woken.set()

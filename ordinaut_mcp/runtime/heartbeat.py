@@ -77,6 +77,10 @@ class Heartbeat:
             lost = self._keeper.beat(self._process, asked, lease_for=self._lease_for)
         except Unavailable:
             return False
+        except Exception:
+            # The thread must not end: nobody else keeps the leases.
+            log.exception("the heartbeat stumbled")
+            return False
         if asked:
             self._leases.extend(lost, asked, deadline)
             with suppress(RuntimeError):  # the event loop has ended meanwhile

@@ -60,6 +60,8 @@ class Plans:
             self._known[name] = known
             if len(self._known) > KNOWN:
                 self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(name)
         return known
 
 

@@ -63,11 +63,6 @@ class Scene:
         self._key = self._key or idempotency_key(self.claimed, "")
         return f"{self._key}/{path}"
 
-    def with_item(self, item: Any, index: int) -> RenderContext:
-        """The same inside `for_each`."""
-        context = self.context()
-        return replace(context, values={**context.values, "item": item, "index": index})
-
     def compute(
         self, step: Step, arguments: Mapping[str, Any], context: Callable[[], RenderContext]
     ) -> ToolOutcome:

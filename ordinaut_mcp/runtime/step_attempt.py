@@ -142,7 +142,8 @@ class StepAttempt:
     async def _may_repeat(self) -> bool:
         if self._step.on_unknown is not None:
             return self._step.on_unknown is OnUnknown.RETRY
-        hints = await self._scene.tools.hints(self._step.uses, self._input or {})
+        given = self._input or (self._before and self._before.input) or {}
+        hints = await self._scene.tools.hints(self._step.uses, given)
         return hints.read_only or hints.idempotent
 
     def _call(self) -> StepCall:

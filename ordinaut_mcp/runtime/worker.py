@@ -16,6 +16,7 @@ from ordinaut_mcp.domain.run import (
     Cancelled,
     ClaimedRun,
     Failed,
+    Lease,
     Outcome,
     ProcessId,
     Released,
@@ -24,12 +25,13 @@ from ordinaut_mcp.domain.run import (
 )
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import CancelStore, RunQueue
-from ordinaut_mcp.runtime.batches import LANES, Batches
+from ordinaut_mcp.runtime.batches import LANES
 from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
 from ordinaut_mcp.runtime.executor import Attempt
 from ordinaut_mcp.runtime.leases import Held, Leases
-from ordinaut_mcp.runtime.persistence import LeaseLost, persisted
+from ordinaut_mcp.runtime.persistence import LeaseLost
+from ordinaut_mcp.runtime.settling import CRASHED, Settling
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,6 @@ MOST_AT_ONCE = 500
 """So many runs are claimed at once while all that are claimed only compute."""
 AT_A_STRETCH = 0.05
 """Seconds of computing before what is done is settled and the event loop gets its turn."""
-CRASHED = {
-    "code": "internal_error",
-    "message": "Something went wrong inside Ordinaut; the log has the details.",
-    "hint": "get_run shows how far it came; retry_run sends it again.",
-}
 
 
 class Worker:
@@ -87,7 +84,7 @@ class Worker:
         self._stopping = False
         self._cancels = cancels
         self._on_settled = on_settled
-        self._settlements = Batches(queue.settle)
+        self._settling = Settling(queue)
         self._lanes = Semaphore(LANES)
         self.leases = Leases()
         """What the heartbeat keeps."""
@@ -160,12 +157,14 @@ class Worker:
         since = time.monotonic()
         for run in claimed:
             self._supersede(run)
-            held = self.leases.take(run.lease, deadline)
+        # All of them at once: the heartbeat keeps also those whose turn is late.
+        taken = [self.leases.take(run.lease, deadline) for run in claimed]
+        for run, held in zip(claimed, taken, strict=True):
             attempt = self._begin(run, held.is_held)
             outcome = _computed(run, attempt)
             if outcome is None and self._busy < self._slots:
                 self._busy += 1
-                held.scope = CancelScope(deadline=deadline)
+                held.scope = CancelScope(deadline=held.deadline)
                 attempts.start_soon(self._attempt, attempt, held)
                 continue
             done.append(Settlement(run.lease, outcome or Released(), attempt.lines))
@@ -182,16 +181,15 @@ class Worker:
         attempts.start_soon(self._settle_all, done)
 
     async def _settle_all(self, done: Sequence[Settlement]) -> None:
-        lost: list[Settlement] | None = None
+        lost: set[Lease] | None = None
         try:
             with anyio.move_on_after(SETTLE_WITHIN.total_seconds(), shield=True):
-                refused = await persisted(lambda: self._queue.settle(done))
-                lost = [one for one in done if one.lease in refused]
+                lost = await self._settling.many(done)
             if lost is None:
                 log.warning("%d runs are left to the reaper", len(done))
             self._tell_settled()
-            for one in lost or ():
-                _tell_lost(one.lease.run_id, one.lease.epoch)
+            for lease in lost or ():
+                _tell_lost(lease)
         finally:
             self.leases.drop([one.lease for one in done])
             self._lanes.release()
@@ -248,8 +246,8 @@ class Worker:
             )
             return
         settlement = Settlement(lease, outcome, attempt.lines)
-        if not await persisted(lambda: self._settlements.submit(settlement)):
-            _tell_lost(lease.run_id, lease.epoch)
+        if not await self._settling.one(settlement):
+            _tell_lost(lease)
             return
         self._tell_settled()
         log.info("run settled", extra={"run": name, "outcome": type(outcome).__name__.lower()})
@@ -264,5 +262,6 @@ def _computed(run: ClaimedRun, attempt: Attempt) -> Outcome | None:
         return Failed(CRASHED)
 
 
-def _tell_lost(run_id: int, epoch: int) -> None:
-    log.warning("%s, epoch %d: settled by nobody, the lease was lost", run_name(run_id), epoch)
+def _tell_lost(lease: Lease) -> None:
+    name = run_name(lease.run_id)
+    log.warning("%s, epoch %d: settled by nobody, the lease was lost", name, lease.epoch)

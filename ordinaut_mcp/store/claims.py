@@ -41,15 +41,18 @@ _lease: Final[LiteralString] = """
 """
 # What is due of one owner in one priority, or under one key. A serial run waits until every
 # earlier unfinished run of its task has left the table, and for a later one that was begun while
-# it was moved ahead.
+# it was moved ahead. One that retries goes before
+# what is only queued: it may hold the permit that the other waits for.
 _is_due: Final[LiteralString] = """
     d.state IN ('queued', 'retrying') AND d.run_at <= ordinaut.now()
     AND NOT (d.serial AND EXISTS (
         SELECT FROM ordinaut.due_work e
         WHERE e.task_id = d.task_id
-          AND (e.run_id > d.run_id AND e.serial AND e.state = 'running'
+          AND (e.run_id > d.run_id AND e.serial
+                  AND (e.state = 'running' OR e.state = 'retrying' AND d.state = 'queued')
                OR e.run_id < d.run_id
-                  AND NOT (e.state = 'queued' AND e.run_at > ordinaut.now()))))
+                  AND NOT (e.state = 'queued'
+                           AND (e.run_at > ordinaut.now() OR d.state = 'retrying')))))
 """
 # Owners take turns, beginning after the one that was served last. Within an owner the highest
 # priority goes first, and each step of priority is worth so much waiting: nothing starves.
@@ -73,20 +76,32 @@ CLAIM: Final[LiteralString] = (
                    AND owner > walk.owner),
                 (SELECT min(owner) FROM ordinaut.due_work
                  WHERE state IN ('queued', 'retrying') AND NOT needs_permit)) AS owner) AS next
-        WHERE next.owner <> walk.first AND walk.place < 50
+        WHERE next.owner <> walk.first
+    ), owners AS MATERIALIZED (
+        SELECT walk.owner, walk.place FROM walk
+        WHERE EXISTS (
+            SELECT FROM generate_series(1, 9) AS p (priority)
+            CROSS JOIN LATERAL (
+                SELECT FROM ordinaut.due_work d
+                WHERE d.owner = walk.owner AND d.priority = p.priority AND NOT d.needs_permit
+                  AND d.state IN ('queued', 'retrying') AND d.run_at <= ordinaut.now()
+                LIMIT 1
+            ) AS overdue)
+        LIMIT 50
     ), due AS (
-        SELECT work.run_id, walk.place,
-               row_number() OVER (PARTITION BY walk.place ORDER BY work.rank, work.run_id) AS turn
-        FROM walk
+        SELECT work.run_id, owners.place,
+               row_number() OVER (PARTITION BY owners.place ORDER BY work.rank, work.run_id)
+                   AS turn
+        FROM owners
         CROSS JOIN generate_series(9, 1, -1) AS p (priority)
         CROSS JOIN LATERAL (
             SELECT d.run_id, d.run_at - d.priority * %(worth)s::interval AS rank
             FROM ordinaut.due_work d
-            WHERE d.owner = walk.owner AND d.priority = p.priority AND NOT d.needs_permit AND"""
+            WHERE d.owner = owners.owner AND d.priority = p.priority AND NOT d.needs_permit AND"""
     + _is_due
     + """
             ORDER BY d.run_at, d.run_id
-            LIMIT ceil(%(limit)s::float8 / (SELECT count(*) FROM walk))
+            LIMIT ceil(%(limit)s::float8 / (SELECT count(*) FROM owners))
             FOR UPDATE SKIP LOCKED
         ) AS work
     ), chosen AS (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +15,8 @@ from psycopg.rows import TupleRow
 from ordinaut_mcp.domain.run import Lease, ProcessId
 from ordinaut_mcp.store.pool import CONNECT_SECONDS, unavailable
 
-# One statement for the process and all of its leases. Locked in order, as settlements do.
+# One statement for the process and all of its leases. Locked in order, as settlements do. With `=`
+# the planner would take the index of what runs, which it believes to be next to empty.
 BEAT: Final[LiteralString] = """
     WITH alive AS (
         UPDATE ordinaut.process SET heartbeat_at = ordinaut.now() WHERE id = %(process)s
@@ -29,7 +30,8 @@ BEAT: Final[LiteralString] = """
         ) AS d
     )
     UPDATE ordinaut.due_work d SET lease_until = ordinaut.now() + %(lease_for)s
-    WHERE d.run_id = ANY (ARRAY(SELECT run_id FROM held)) AND d.process_id = %(process)s
+    WHERE d.run_id = ANY (ARRAY(SELECT run_id FROM held))
+      AND d.process_id IS NOT DISTINCT FROM %(process)s
     RETURNING d.run_id, d.epoch
 """
 # Behind a pooler the server's process is another's in a moment: then nothing is to be read off
@@ -76,7 +78,10 @@ class PostgresLeaseKeeper:
         watched: list[int] = [self._woken.fileno()]
         if self._connection is not None:
             watched.append(self._connection.fileno())
-        readable, _, _ = select.select(watched, [], [], at_most)
+        with selectors.DefaultSelector() as selector:
+            for one in watched:
+                selector.register(one, selectors.EVENT_READ)
+            readable = [key.fd for key, _ in selector.select(at_most)]
         if self._woken.fileno() in readable:
             self._woken.recv(1)
         elif readable:

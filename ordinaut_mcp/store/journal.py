@@ -11,7 +11,7 @@ from typing import Final, LiteralString
 
 from psycopg.rows import DictRow
 
-from ordinaut_mcp.domain.run import JournalEntry, Lease, StepRecord, StepState
+from ordinaut_mcp.domain.run import JournalEntry, JournalLine, Lease, StepRecord, StepState
 from ordinaut_mcp.store.lines import as_rows, given_lines, written_lines
 from ordinaut_mcp.store.pool import Connection, rows
 
@@ -44,7 +44,7 @@ WRITE: Final[LiteralString] = (
 
 async def write(connection: Connection, entries: Sequence[JournalEntry]) -> set[Lease]:
     """Write the lines; the leases that are lost."""
-    entries = sorted(entries, key=lambda entry: entry.lease.run_id)  # locked in one order
+    entries = _one_for_each_lease(entries)
     parameters = {
         "ids": [entry.lease.run_id for entry in entries],
         "epochs": [entry.lease.epoch for entry in entries],
@@ -85,3 +85,11 @@ def step_record(found: DictRow) -> StepRecord:
         started_at=found["started_at"],
         finished_at=found["finished_at"],
     )
+
+
+def _one_for_each_lease(entries: Sequence[JournalEntry]) -> Sequence[JournalEntry]:
+    """In the order of their runs: rows are locked in one order by everybody."""
+    lines: dict[Lease, list[JournalLine]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.lease.run_id):
+        lines.setdefault(entry.lease, []).extend(entry.lines)
+    return [JournalEntry(lease, own) for lease, own in lines.items()]

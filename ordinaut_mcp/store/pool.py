@@ -58,9 +58,15 @@ def new_pool(database_url: str, *, largest: int = 10, smallest: int = 1) -> Pool
         max_size=largest,
         timeout=WAIT_SECONDS,
         reconnect_timeout=5,
+        configure=_configure,
         check=_check,
         open=False,
     )
+
+
+async def _configure(connection: LentConnection) -> None:
+    """Our statements are short and many: compiling each would cost more than it runs."""
+    await connection.execute("SET jit = off")
 
 
 async def _check(connection: LentConnection) -> None:

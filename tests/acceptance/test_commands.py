@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -154,7 +154,7 @@ def test_http_is_of_a_later_version(product: Product) -> None:
 
 
 @contextmanager
-def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+def ending(process: subprocess.Popen[str]) -> Generator[None]:
     """Whatever happens inside: the process is told to end."""
     try:
         yield

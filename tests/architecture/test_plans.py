@@ -73,11 +73,6 @@ WRITES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-by_process = pytest.mark.xfail(
-    strict=False, reason="BEAT reads due_work_running: `IS NOT DISTINCT FROM` would keep it off"
-)
-
-
 @pytest.fixture(
     scope="module", params=[10_000, pytest.param(1_000_000, marks=slow)], ids=["10k", "1M"]
 )
@@ -124,9 +119,7 @@ def test_the_claim_under_limits_reads_due_runs_by_their_key(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    "name", ["FINISH", "RETURN", "WRITE", pytest.param("BEAT", marks=by_process)]
-)
+@pytest.mark.parametrize("name", ["FINISH", "RETURN", "WRITE", "BEAT"])
 @pytest.mark.parametrize("is_idle", [False, True], ids=["as analysed", "analysed while idle"])
 def test_what_a_worker_writes_finds_its_rows_by_their_key(
     connection: Connection, name: str, mode: Mode, is_idle: bool

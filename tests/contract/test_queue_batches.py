@@ -229,9 +229,6 @@ async def test_one_run_is_journalled_twice_at_once_under_two_epochs(world: World
 async def test_two_entries_of_one_lease_are_both_journalled(
     world: World, request: pytest.FixtureRequest
 ) -> None:
-    if isinstance(world, PostgresWorld):
-        reason = "WRITE: `held` has a lease as often as it is named, ON CONFLICT refuses that"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     [lease] = await leases(world, 1)
 
     lost = await world.queue.journal(

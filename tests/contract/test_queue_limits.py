@@ -207,9 +207,6 @@ async def test_a_serial_run_that_has_to_wait_takes_no_permit(world: World) -> No
     assert await world.holders(ONE.key) == [other]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what retries keeps its permit and waits for the run that waits for it"
-)
 async def test_a_run_that_retries_under_a_limit_does_not_wait_for_one_that_needs_its_permit(
     world: World,
 ) -> None:

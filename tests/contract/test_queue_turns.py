@@ -8,7 +8,7 @@ import pytest
 
 from ordinaut_mcp.domain.run import Succeeded
 from tests.contract.asking import SECOND, claimed, claimed_ids
-from tests.contract.worlds import PostgresWorld, World
+from tests.contract.worlds import World
 from tests.leasing import settled
 
 pytestmark = pytest.mark.anyio
@@ -97,9 +97,6 @@ async def test_whoever_is_served_alone_loses_nothing(world: World) -> None:
 async def test_owners_whose_runs_are_still_to_come_take_no_share_of_a_claim(
     world: World, request: pytest.FixtureRequest
 ) -> None:
-    if isinstance(world, PostgresWorld):
-        reason = "CLAIM: every owner with anything queued takes its share of the limit"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     for owner in ("bob", "cat", "dan"):
         await world.add(owner=owner, due_in=MINUTE)
     runs = [await world.add(owner="ann") for _ in range(8)]
@@ -110,9 +107,6 @@ async def test_owners_whose_runs_are_still_to_come_take_no_share_of_a_claim(
 async def test_nobody_is_forgotten_behind_fifty_owners_whose_runs_are_still_to_come(
     world: World, request: pytest.FixtureRequest
 ) -> None:
-    if isinstance(world, PostgresWorld):
-        reason = "CLAIM: after a claim that found nothing the walk begins at the same owner again"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     for number in range(50):
         await world.add(owner=f"later-{number}", due_in=60 * MINUTE)
     due = await world.add(owner="zoe")

@@ -121,7 +121,9 @@ async def told(world: PostgresWorld, run: RunId) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("deeds", "topics"), WAYS, ids=lambda way: "-".join(map(str, way)) if way else "nothing"
+    ("deeds", "topics"),
+    WAYS,
+    ids=[f"{number}-{'-'.join(topics)}" for number, (_, topics) in enumerate(WAYS)],
 )
 async def test_each_way_of_a_run_is_told_in_order_and_without_gap(
     world: PostgresWorld, deeds: list[Deed], topics: list[str]

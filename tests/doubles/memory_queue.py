@@ -204,8 +204,13 @@ class MemoryQueue:
 
     def _is_before(self, other: Work, work: Work) -> bool:
         if other.id > work.id:
-            return other.serial and other.state is RunState.RUNNING
-        is_moved_ahead = other.state is RunState.QUEUED and other.run_at > self.now
+            is_begun = other.state is RunState.RUNNING or (
+                other.state is RunState.RETRYING and work.state is RunState.QUEUED
+            )
+            return other.serial and is_begun
+        is_moved_ahead = other.state is RunState.QUEUED and (
+            other.run_at > self.now or work.state is RunState.RETRYING
+        )
         unfinished = other.state in WAITS | {RunState.RUNNING, RunState.WAITING}
         return other.id < work.id and unfinished and not is_moved_ahead
 

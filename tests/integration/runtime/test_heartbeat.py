@@ -194,9 +194,6 @@ async def test_a_rest_ends_by_itself_by_a_word_and_by_the_end_of_the_connection(
     assert second is not None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rest: select() knows no file number above 1023", raises=ValueError
-)
 async def test_a_rest_is_one_however_many_files_the_process_has_open(
     pool: Pool, database: str
 ) -> None:

@@ -229,7 +229,6 @@ async def test_that_error_is_one_that_writers_try_again() -> None:
     assert all_of_us.told == {1: True}
 
 
-@pytest.mark.xfail(strict=True, reason="_lead: whoever finds its line taken keeps the second lane")
 async def test_a_second_write_is_on_its_way_while_the_first_has_two_that_came_together() -> None:
     async with gathering() as all_of_us:
         all_of_us.submit(1, 2)
@@ -244,7 +243,6 @@ async def test_a_second_write_is_on_its_way_while_the_first_has_two_that_came_to
     assert begun == [[1, 2], [3]]
 
 
-@pytest.mark.xfail(strict=True, reason="_carry_out: only errors of ours wake those that wait")
 async def test_an_error_that_is_none_of_ours_leaves_nobody_waiting_for_ever() -> None:
     async def write(batch: Sequence[Line]) -> set[Lease]:
         await checkpoint()

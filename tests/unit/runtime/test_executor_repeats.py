@@ -191,7 +191,6 @@ async def test_the_key_that_a_tool_is_given_has_the_number_of_the_redrive() -> N
     assert call.key.endswith(".3/a")
 
 
-@pytest.mark.xfail(strict=True, reason="_may_repeat: asks before the input is read back: a GET")
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_request_that_may_not_is_asked_about_when_the_worker_died(method: str) -> None:
     web = Web(None, 200)

@@ -212,7 +212,6 @@ class Faulty(MemoryQueue):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="_beat_once: the thread ends, and run() goes on for ever")
 async def test_a_fault_in_one_beat_does_not_end_the_heartbeat_unheard() -> None:
     queue, is_heard = Faulty(), False
     with anyio.move_on_after(1):

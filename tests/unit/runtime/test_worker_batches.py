@@ -263,7 +263,6 @@ class Refusing(CountingQueue):
         return await super().settle(batch)
 
 
-@pytest.mark.xfail(strict=True, reason="_settle_all: what is no error of ours ends the worker")
 async def test_what_the_database_refuses_to_settle_fails_alone() -> None:
     queue = Refusing()
     queue.add_many(3)

@@ -69,7 +69,6 @@ async def test_claims_do_not_grow_while_something_waits() -> None:
     assert len(queue.settled) == 9
 
 
-@pytest.mark.xfail(strict=True, reason="_start: a lease is kept only from the begin of its attempt")
 async def test_a_run_that_waits_for_its_turn_in_the_batch_is_kept_too() -> None:
     queue, lease_for = CountingQueue(), SHORT * 10
     first, second = queue.add_many(2)
