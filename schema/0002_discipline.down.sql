@@ -8,6 +8,9 @@ ALTER TABLE ordinaut.run DROP COLUMN epoch, DROP COLUMN redrive, DROP COLUMN eve
 DROP INDEX ordinaut.due_work_running;
 CREATE INDEX due_work_running ON ordinaut.due_work (process_id) WHERE state = 'running';
 COMMENT ON INDEX ordinaut.due_work_running IS 'The reaper''s question, and a worker''s own leases.';
+DROP INDEX ordinaut.due_work_next;
+CREATE INDEX due_work_next ON ordinaut.due_work (run_at) WHERE state IN ('queued', 'retrying');
+COMMENT ON INDEX ordinaut.due_work_next IS 'When the next run is due.';
 DROP INDEX ordinaut.due_work_limited;
 DROP INDEX ordinaut.due_work_claim;
 ALTER TABLE ordinaut.due_work

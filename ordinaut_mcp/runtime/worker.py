@@ -25,6 +25,7 @@ from ordinaut_mcp.domain.run import (
 )
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import CancelStore, RunQueue
+from ordinaut_mcp.runtime.backlog import Backlog
 from ordinaut_mcp.runtime.batches import LANES
 from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
@@ -41,10 +42,13 @@ Begin = Callable[[ClaimedRun, Callable[[], bool]], Attempt]
 SETTLE_WITHIN = timedelta(seconds=5)
 SWEEP = timedelta(seconds=5)
 AFTER_TROUBLE = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=1)
 SHORTEST = timedelta(milliseconds=100)
 """The rest when something is due that cannot be claimed just now: no busy polling."""
 MOST_AT_ONCE = 500
 """So many runs are claimed at once while all that are claimed only compute."""
+PLENTY = 250
+"""From so many on it is worth to have a second claim on its way."""
 AT_A_STRETCH = 0.05
 """Seconds of computing before what is done is settled and the event loop gets its turn."""
 
@@ -81,11 +85,13 @@ class Worker:
         self._lease_for = lease_for
         self._at_once = slots
         self._busy = 0
+        self._backlog = Backlog(slots)
         self._stopping = False
         self._cancels = cancels
         self._on_settled = on_settled
         self._settling = Settling(queue)
         self._lanes = Semaphore(LANES)
+        self._plenty = Doorbell()
         self.leases = Leases()
         """What the heartbeat keeps."""
         self.cancel_bell = Doorbell()
@@ -104,26 +110,46 @@ class Worker:
             if self._cancels is not None:
                 whole.start_soon(self._heed, self._cancels)
             async with anyio.create_task_group() as attempts:
-                while not self._stopping:
-                    rest = await self._claim_into(attempts)
-                    if rest > timedelta(0) and not self._stopping:
-                        self._clockwork.once_in(rest, self.doorbell.ring, name=f"run {id(self)}")
-                        await self.doorbell.wait(SWEEP)
+                attempts.start_soon(self._claim_beside, attempts)
+                try:
+                    await self._claim_until_stopped(attempts)
+                finally:
+                    self._plenty.ring()
+                    await self._give_back(self._backlog.impatient(after=0), attempts)
             whole.cancel_scope.cancel()
+
+    async def _claim_until_stopped(self, attempts: TaskGroup) -> None:
+        while not self._stopping:
+            await self._give_back(self._backlog.impatient(), attempts)
+            rest = await self._claim_into(attempts)
+            if rest > timedelta(0) and not self._stopping:
+                self._clockwork.once_in(rest, self.doorbell.ring, name=f"run {id(self)}")
+                await self.doorbell.wait(SWEEP)
+
+    async def _claim_beside(self, attempts: TaskGroup) -> None:
+        """While one batch computes, the database looks for the next one."""
+        while not self._stopping:
+            await self._plenty.wait(SWEEP)
+            while self._at_once >= PLENTY and not self._stopping:
+                if await self._claim_into(attempts) > timedelta(0):
+                    break
 
     async def _claim_into(self, attempts: TaskGroup) -> timedelta:
         """Start what is due; how long nothing will be, zero: there may be more."""
-        free = self._slots - self._busy
-        if free <= 0:
-            return SWEEP
+        room = self._slots - self._busy + self._backlog.room
+        if room <= len(self._backlog):
+            # Nothing is free, or what was claimed ahead lasts for a while.
+            return PATIENCE if len(self._backlog) else SWEEP
         # Counted from before the question, so that our view of a lease never outlives it.
         deadline = time.monotonic() + self._lease_for.total_seconds()
-        limit = max(free, self._at_once)
+        limit = max(room, self._at_once)
         try:
             claimed = await self._claim(limit)
             if claimed:
                 await self._start(claimed, deadline, attempts)
                 self._at_once = self._next_limit(limit, len(claimed))
+                if self._at_once >= PLENTY:
+                    self._plenty.ring()
                 return timedelta(0)
             rest = await self._queue.next_due_in()
         except Unavailable:
@@ -138,7 +164,9 @@ class Worker:
         """Grows while everything that is claimed only computes, and there is more of it."""
         if self._busy:
             return self._slots
-        return min(MOST_AT_ONCE, limit * 4) if claimed == limit else limit
+        if claimed == limit:
+            return min(MOST_AT_ONCE, limit * 4)
+        return max(self._slots, limit // 2)
 
     async def _claim(self, limit: int) -> Sequence[ClaimedRun]:
         # A cancel between the commit and the answer would strand the runs until their lease ends.
@@ -164,8 +192,10 @@ class Worker:
             outcome = _computed(run, attempt)
             if outcome is None and self._busy < self._slots:
                 self._busy += 1
-                held.scope = CancelScope(deadline=held.deadline)
-                attempts.start_soon(self._attempt, attempt, held)
+                attempts.start_soon(self._attempt, attempt, held, attempts)
+                continue
+            if outcome is None and self._backlog.room:
+                self._backlog.put(attempt, held)
                 continue
             done.append(Settlement(run.lease, outcome or Released(), attempt.lines))
             if time.monotonic() - since > AT_A_STRETCH:
@@ -173,6 +203,14 @@ class Worker:
                 done, since = [], time.monotonic()
         if done:
             await self._hand_in(done, attempts)
+
+    async def _give_back(
+        self, waiting: Sequence[tuple[Attempt, Held]], attempts: TaskGroup
+    ) -> None:
+        """What was claimed ahead in vain: another worker may have a slot for it."""
+        if waiting:
+            back = [Settlement(held.lease, Released(), attempt.lines) for attempt, held in waiting]
+            await self._hand_in(back, attempts)
 
     async def _hand_in(self, done: Sequence[Settlement], attempts: TaskGroup) -> None:
         """Have these settled beside the next claim; no more than two batches are on their way."""
@@ -204,12 +242,14 @@ class Worker:
             for held in self.leases.of(run.lease.run_id):
                 held.end()
 
-    async def _attempt(self, attempt: Attempt, held: Held) -> None:
+    async def _attempt(self, attempt: Attempt, held: Held, attempts: TaskGroup) -> None:
+        began = time.monotonic()
         outcome: Outcome | None = Released()
-        scope = held.scope or CancelScope()
+        held.scope = scope = CancelScope(deadline=held.deadline)
         try:
             with scope:
-                outcome = await attempt.carry_out()
+                wanted = held.cancelled is None
+                outcome = await attempt.carry_out() if wanted else Cancelled(held.cancelled or "")
             if scope.cancelled_caught:
                 outcome = Cancelled(held.cancelled) if held.cancelled else None
         except LeaseLost:
@@ -224,8 +264,17 @@ class Worker:
             if settling.cancelled_caught:
                 log.warning("%s is left to the reaper", run_name(held.lease.run_id))
             self.leases.drop([held.lease])
+            self._backlog.took(time.monotonic() - began)
+            self._next(attempts)
+
+    def _next(self, attempts: TaskGroup) -> None:
+        """A slot is free: for what waits here, else for what the database has."""
+        following = None if self._stopping else self._backlog.take()
+        if following is None:
             self._busy -= 1
-            self.doorbell.ring()
+        else:
+            attempts.start_soon(self._attempt, *following, attempts)
+        self.doorbell.ring()
 
     async def _heed(self, cancels: CancelStore) -> None:
         """End the runs that somebody wants ended."""

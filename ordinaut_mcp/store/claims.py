@@ -85,6 +85,7 @@ CLAIM: Final[LiteralString] = (
                 SELECT FROM ordinaut.due_work d
                 WHERE d.owner = walk.owner AND d.priority = p.priority AND NOT d.needs_permit
                   AND d.state IN ('queued', 'retrying') AND d.run_at <= ordinaut.now()
+                ORDER BY d.run_at
                 LIMIT 1
             ) AS overdue)
         LIMIT 50
@@ -170,10 +171,16 @@ OLDER: Final[LiteralString] = """
 # What has been due for longer was not claimed for a reason: it waits for an earlier run of its
 # task, or for a permit. It must not hide what is due next.
 NEXT: Final[LiteralString] = """
-    SELECT min(run_at) - ordinaut.now() AS wait
-    FROM ordinaut.due_work
-    WHERE state IN ('queued', 'retrying') AND run_at > ordinaut.now() - interval '1 second'
-      AND NOT EXISTS (SELECT FROM ordinaut.setting WHERE name = 'paused')
+    SELECT min(first.run_at) - ordinaut.now() AS wait
+    FROM (VALUES ('queued'), ('retrying')) AS s (state)
+    CROSS JOIN LATERAL (
+        SELECT d.run_at FROM ordinaut.due_work d
+        WHERE d.state = s.state AND d.state IN ('queued', 'retrying')
+          AND d.run_at > ordinaut.now() - interval '1 second'
+        ORDER BY d.run_at
+        LIMIT 1
+    ) AS first
+    WHERE NOT EXISTS (SELECT FROM ordinaut.setting WHERE name = 'paused')
 """
 
 WORTH = timedelta(minutes=5)

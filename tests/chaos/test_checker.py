@@ -203,6 +203,7 @@ SPOILT: Sequence[tuple[str, Spoil]] = [
         "nothing_is_called_after_its_success",
         lambda h: replace(h, calls=[*h.calls, a_call("c3", 1, began=at(13.5))]),
     ),
+    ("each_call_has_an_intent", called_twice(12.5, how="ok")),
     ("what_must_not_be_repeated_is_not", called_twice(12.5, how="ok")),
     ("what_must_not_be_repeated_is_not", called_twice(12.5, how=None)),
     ("what_must_not_be_repeated_is_not", called_twice(11.5, how="failed")),
@@ -263,7 +264,8 @@ def test_without_a_relay_streams_are_not_judged() -> None:
 
 def test_a_failure_that_was_told_may_be_tried_again() -> None:
     assert violations(called_twice(12.5, how="failed")(good())).keys() == {
-        "each_success_is_of_a_call_of_its_own"
+        "each_success_is_of_a_call_of_its_own",
+        "each_call_has_an_intent",  # it is a second call on one intent here
     }
 
 

@@ -29,6 +29,7 @@ INVARIANTS: Final[Sequence[Invariant]] = (
     calls.each_key_has_one_set_of_arguments,
     calls.each_success_is_of_a_call_of_its_own,
     calls.nothing_is_called_after_its_success,
+    calls.each_call_has_an_intent,
     calls.what_must_not_be_repeated_is_not,
     limits.no_more_run_at_once_than_allowed,
     limits.who_runs_under_a_limit_holds_its_permit,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from tests.chaos.history import Call, History
+from tests.chaos.history import Call, History, Write
 
 REPEATABLE: Final = frozenset({"read", "put"})
 """The tools of the ledger that say of themselves that they may be called again."""
@@ -63,12 +62,35 @@ def each_success_is_of_a_call_of_its_own(history: History) -> Sequence[str]:
 
 
 def nothing_is_called_after_its_success(history: History) -> Sequence[str]:
-    """A resume reads a succeeded step back and does not call it."""
+    """A resume reads a succeeded step back and does not call it.
+
+    A worker that was stopped between its intent and the sending of its call sends it when it is
+    continued, with the same key: no check in a process can prevent that. Each such call has an
+    intent of its own, whose lease was taken over before the success.
+    """
     successes = _successes(history)
+    intents = _intents(history)
+    late = defaultdict[tuple[int, str], list[Call]](list)
+    for call in history.calls:
+        success = successes.get((call.run_id, call.step))
+        if success is not None and call.began > success.at:
+            late[call.run_id, call.step].append(call)
     return [
-        f"run {call.run_id}, step {call.step}: called {call.began - at} after its success"
-        for call in history.calls
-        if (at := successes.get((call.run_id, call.step))) is not None and call.began > at
+        f"run {place[0]}, step {place[1]}: called {calls[-1].began - successes[place].at} after its"
+        " success, and not by an intent that was taken over"
+        for place, calls in late.items()
+        if len(calls) > sum(epoch < (successes[place].epoch or 0) for epoch in intents[place])
+    ]
+
+
+def each_call_has_an_intent(history: History) -> Sequence[str]:
+    """Nothing is sent that was not journalled before."""
+    intents = _intents(history)
+    numbers = Counter((call.run_id, call.step) for call in history.calls)
+    return [
+        f"run {place[0]}, step {place[1]}: {number} calls and {len(intents[place])} intents"
+        for place, number in numbers.items()
+        if number > len(intents[place])
     ]
 
 
@@ -91,9 +113,18 @@ def _neighbours(calls: Sequence[Call]) -> Sequence[tuple[Call, Call]]:
     return list(pairwise(ordered))
 
 
-def _successes(history: History) -> Mapping[tuple[int, str], datetime]:
+def _successes(history: History) -> Mapping[tuple[int, str], Write]:
     return {
-        (write.run_id or 0, write.key or ""): write.at
+        (write.run_id or 0, write.key or ""): write
         for write in history.writes
         if write.source == "step" and write.state == "succeeded" and write.old_state != "succeeded"
     }
+
+
+def _intents(history: History) -> Mapping[tuple[int, str], Sequence[int]]:
+    """The epochs of the intents of each step."""
+    epochs = defaultdict[tuple[int, str], list[int]](list)
+    for write in history.writes:
+        if write.source == "step" and write.state == "running":
+            epochs[write.run_id or 0, write.key or ""].append(write.epoch or 0)
+    return epochs

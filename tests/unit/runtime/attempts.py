@@ -52,6 +52,10 @@ class Attempts:
             self._at_once -= 1
         return Succeeded("done")
 
+    def hold(self) -> None:
+        """From now on attempts wait again."""
+        self.may_finish = anyio.Event()
+
     async def until_begun(self, number: int) -> None:
         """Wait until so many attempts have begun."""
         async with self._news:

@@ -75,8 +75,10 @@ async def test_a_thousand_runs_of_a_real_pipeline_take_one_write_for_each_claim(
         await until(lambda: len(queue.settled) == 1000)
 
     # Growing claims, one write for each, and no other write at all.
-    assert queue.limits[:5] == [16, 64, 256, MOST_AT_ONCE, MOST_AT_ONCE]
-    assert queue.batches == [16, 64, 256, 500, 164]
+    assert queue.limits[:3] == [16, 64, 256]
+    assert max(queue.limits) == MOST_AT_ONCE
+    assert sum(queue.batches) == 1000
+    assert len(queue.batches) <= 6
     assert "journal" not in queue.calls
     assert {outcome for _, outcome in queue.settled} == {Succeeded(1)}
     journals = [work.journal for work in queue.works.values()]

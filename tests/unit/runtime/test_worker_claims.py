@@ -47,7 +47,7 @@ async def test_what_needs_a_slot_and_finds_none_goes_back_uncounted_and_claims_s
         await attempts.until_begun(5)
 
     assert attempts.most_at_once == 3
-    assert set(queue.limits[asked:]) <= {1, 2, 3}
+    assert max(queue.limits[asked:]) <= 6  # the slots, and as many claimed ahead
     assert [work.attempt for work in queue.works.values()] == [1] * 8
 
 
