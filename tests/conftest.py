@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from ordinaut_mcp.embedded.postgres import EmbeddedPostgres
 from ordinaut_mcp.embedded.postgres_settings import SUPERUSER
 from ordinaut_mcp.store.migrate import migrate
 from ordinaut_mcp.store.pool import Pool, new_pool
+from tests.databases import drop
 from tests.moving import MOVABLE
 
 
@@ -79,10 +79,7 @@ def database(server: str, template: str) -> Generator[str, None, None]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         yield make_conninfo(server, dbname=name)
-        # Autovacuum may be at work in it, and only a superuser may end that. The whole server is
-        # thrown away at the end of the session, this database with it.
-        with suppress(psycopg.errors.InsufficientPrivilege):
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(admin, name)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.acceptance.product import Product, installed
 from tests.acceptance.tasks import task
+from tests.databases import drop
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def empty(product: Product) -> Generator[str, None, None]:
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield make_conninfo(url, dbname=name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(admin, name)
 
 
 def test_the_schema_is_made_and_taken_back_by_hand(empty: str) -> None:

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from ordinaut_mcp.errors import Conflict, InvalidInput, Unavailable
 from ordinaut_mcp.store import migrate as migrating
 from ordinaut_mcp.store.migrate import SchemaState, migrate, migrations, schema_state
+from tests.databases import drop
 
 NEWEST = migrations()[-1].number
 ALL_UP = [f"applied {one.number:04} {one.name}" for one in migrations()]
@@ -33,7 +34,7 @@ def empty(server: str) -> Generator[str, None, None]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield make_conninfo(server, dbname=name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(admin, name)
 
 
 def objects(url: str) -> int:

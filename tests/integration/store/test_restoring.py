@@ -28,6 +28,7 @@ from ordinaut_mcp.errors import (
 )
 from ordinaut_mcp.store.migrate import migrate, migrations, schema_state
 from ordinaut_mcp.store.restoring import Counts, for_clients
+from tests.databases import drop
 
 NEWEST = migrations()[-1].number
 LIFE = """
@@ -79,7 +80,7 @@ def empty(server: str) -> Generator[str, None, None]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield make_conninfo(server, dbname=name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(admin, name)
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def source(server: str) -> Generator[str, None, None]:
         migrate(url)
         execute(url, LIFE)
         yield url
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(admin, name)
 
 
 def execute(url: str, statement: str) -> None:
