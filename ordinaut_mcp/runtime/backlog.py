@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from ordinaut_mcp.domain.run import Lease
 from ordinaut_mcp.runtime.executor import Attempt
 from ordinaut_mcp.runtime.leases import Held
 
 SHORT = 0.25
 """Seconds that attempts may take on average for runs to be claimed ahead."""
-PATIENCE = 1.0
-"""Seconds that a run may wait here before it is given back to the others."""
+PATIENCE = timedelta(seconds=1)
+"""So long a run may wait here before it is given back to the others."""
 WEIGHT = 0.2
 """Of the newest attempt in the average."""
 
@@ -44,6 +46,13 @@ class Backlog:
         """Let a run wait for a slot."""
         self._waiting.append((attempt, held, time.monotonic()))
 
+    def lost(self) -> list[Lease]:
+        """The leases that ended while their runs waited here; their runs are taken out."""
+        ended = [held.lease for _, held, _ in self._waiting if not held.is_held()]
+        if ended:
+            self._waiting = deque(one for one in self._waiting if one[1].is_held())
+        return ended
+
     def take(self) -> tuple[Attempt, Held] | None:
         """The run that waits longest, while its lease is held."""
         while self._waiting:
@@ -52,7 +61,7 @@ class Backlog:
                 return attempt, held
         return None
 
-    def impatient(self, *, after: float = PATIENCE) -> list[tuple[Attempt, Held]]:
+    def impatient(self, *, after: float = PATIENCE.total_seconds()) -> list[tuple[Attempt, Held]]:
         """Those that have waited too long, taken out."""
         since = time.monotonic() - after
         found: list[tuple[Attempt, Held]] = []

@@ -25,7 +25,7 @@ from ordinaut_mcp.domain.run import (
 )
 from ordinaut_mcp.errors import Unavailable
 from ordinaut_mcp.ports import CancelStore, RunQueue
-from ordinaut_mcp.runtime.backlog import Backlog
+from ordinaut_mcp.runtime.backlog import PATIENCE, Backlog
 from ordinaut_mcp.runtime.batches import LANES
 from ordinaut_mcp.runtime.clockwork import Clockwork, Ring
 from ordinaut_mcp.runtime.doorbell import Doorbell
@@ -42,7 +42,6 @@ Begin = Callable[[ClaimedRun, Callable[[], bool]], Attempt]
 SETTLE_WITHIN = timedelta(seconds=5)
 SWEEP = timedelta(seconds=5)
 AFTER_TROUBLE = timedelta(seconds=1)
-PATIENCE = timedelta(seconds=1)
 SHORTEST = timedelta(milliseconds=100)
 """The rest when something is due that cannot be claimed just now: no busy polling."""
 MOST_AT_ONCE = 500
@@ -114,6 +113,8 @@ class Worker:
                 try:
                     await self._claim_until_stopped(attempts)
                 finally:
+                    # From here on nothing is claimed ahead, also by a claim that is on its way.
+                    self._stopping = True
                     self._plenty.ring()
                     await self._give_back(self._backlog.impatient(after=0), attempts)
             whole.cancel_scope.cancel()
@@ -194,7 +195,7 @@ class Worker:
                 self._busy += 1
                 attempts.start_soon(self._attempt, attempt, held, attempts)
                 continue
-            if outcome is None and self._backlog.room:
+            if outcome is None and self._backlog.room and not self._stopping:
                 self._backlog.put(attempt, held)
                 continue
             done.append(Settlement(run.lease, outcome or Released(), attempt.lines))
@@ -269,6 +270,7 @@ class Worker:
 
     def _next(self, attempts: TaskGroup) -> None:
         """A slot is free: for what waits here, else for what the database has."""
+        self.leases.drop(self._backlog.lost())
         following = None if self._stopping else self._backlog.take()
         if following is None:
             self._busy -= 1

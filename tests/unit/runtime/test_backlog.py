@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import timedelta
 
+import anyio
 import pytest
 
-from ordinaut_mcp.domain.run import Lease, Released, RunId, RunState
+from ordinaut_mcp.domain.run import ClaimedRun, Lease, ProcessId, Released, RunId, RunState
 from ordinaut_mcp.runtime.backlog import Backlog
 from ordinaut_mcp.runtime.leases import Held
 from tests.doubles.definitions import NOON
@@ -65,6 +68,15 @@ def test_what_waits_longest_is_next_and_a_lost_lease_is_passed_over() -> None:
     assert found[1].lease.run_id == 2
     assert backlog.take() is not None
     assert backlog.take() is None
+
+
+def test_leases_that_ended_while_they_waited_are_told_once() -> None:
+    backlog = Backlog(4)
+    backlog.put(at_once, held(1, deadline=0))  # pyright: ignore[reportArgumentType]
+    waiting(backlog, 2)
+
+    assert [lease.run_id for lease in backlog.lost()] == [1]
+    assert (backlog.lost(), len(backlog)) == ([], 1)
 
 
 def test_who_has_waited_too_long_is_taken_out() -> None:
@@ -139,3 +151,42 @@ async def test_what_was_claimed_ahead_and_is_unwanted_is_not_carried_out() -> No
         await until(lambda: queue.works[unwanted].state is RunState.CANCELED)
 
     assert unwanted not in attempts.begun
+
+
+class SlowClaims(MemoryQueue):
+    """A queue whose answers to a claim come when a test lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_answer = anyio.Event(), anyio.Event()
+        self.may_answer.set()
+
+    async def claim(
+        self, process: ProcessId, *, limit: int, lease_for: timedelta
+    ) -> Sequence[ClaimedRun]:
+        claimed = await super().claim(process, limit=limit, lease_for=lease_for)
+        if claimed:
+            self.asked.set()
+            await self.may_answer.wait()
+        return claimed
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_claim_on_its_way_strands_nothing_when_the_worker_ends(is_cancelled: bool) -> None:
+    queue, attempts = SlowClaims(), Attempts()
+    worker, house = a_worker(queue, attempts, slots=1)
+    async with working(worker, house) as scope:
+        await quick(queue, attempts)
+        attempts.hold()
+        queue.asked, queue.may_answer = anyio.Event(), anyio.Event()
+        runs = [queue.add(), queue.add()]
+        worker.doorbell.ring()
+        await queue.asked.wait()
+        scope.cancel() if is_cancelled else worker.stop()
+        queue.may_answer.set()
+        attempts.may_finish.set()
+
+    assert RunState.RUNNING not in {queue.works[run].state for run in runs}
+    assert {queue.works[run].crashes for run in runs} == {0}
+    assert len(worker.leases) == 0
